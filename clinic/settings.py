@@ -11,13 +11,17 @@ DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
 DEBUG = env.flag("DEBUG", default=False)
 DEMO = env.flag("DEMO", default=True)
 SECRET_KEY = env.text("SECRET_KEY", "") or (
-    (DATA_DIR / "secret-key").read_text().strip() if (DATA_DIR / "secret-key").is_file() else "not-set-" + os.urandom(32).hex()
+    (DATA_DIR / "secret-key").read_text().strip()
+    if (DATA_DIR / "secret-key").is_file()
+    else "not-set-" + os.urandom(32).hex()
 )
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 BASE_URL = env.text("BASE_URL", "http://127.0.0.1:8000")
 
 # The house, ground floor first: routes, exports and beat entries are found through these names.
 HOUSE = ["clinic", "complications", "checklists"]
+# Dotted strings of the probes that /healthz asks, on whatever floor they live.
+HEALTH_PROBES: list[str] = []
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -45,6 +49,8 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "clinic.middleware.RequestIdMiddleware",
+    "clinic.middleware.MatrixMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -82,6 +88,16 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+# Outgoing mail; without EMAIL_HOST the demo's messages are read on its inbox page.
+EMAIL_HOST = env.text("EMAIL_HOST", "")
+EMAIL_PORT = env.number("EMAIL_PORT", default=587, low=1, high=65535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 10
+EMAIL_DOMAIN = env.text("EMAIL_DOMAIN", "localhost")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"paging@{EMAIL_DOMAIN}")
+
 MFA_REQUIRED = env.flag("MFA_REQUIRED", default=not DEMO)
 LOGIN_URL = "/accounts/login/"
 LOGIN_REDIRECT_URL = "/"
@@ -121,12 +137,25 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
 
+# The key of stored pseudonyms: losing it loses the way from a pseudonym back to a person.
+PSEUDONYM_KEY = env.text("PSEUDONYM_KEY", "") or (
+    (DATA_DIR / "pseudonym-key").read_text().strip() if (DATA_DIR / "pseudonym-key").is_file() else SECRET_KEY
+)
+
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["clinic.api.authentication.TokenAuthentication", "clinic.api.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "clinic.api.authentication.TokenAuthentication",
+        "clinic.api.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["clinic.api.permissions.MatrixPermission"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "clinic.api.problems.problem_response",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "Vertebral augmentation service", "VERSION": "1", "OAS_VERSION": "3.1.0", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Vertebral augmentation service",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+}

@@ -1,0 +1,36 @@
+"""The tables of the ground floor."""
+
+from clinic.models.audit import AccessEntry, Actor, AuditEntry, AuditHead
+from clinic.models.devices import ApiToken, Tablet
+from clinic.models.neuro import NeuroExam
+from clinic.models.notification import Notification
+from clinic.models.patients import Patient
+from clinic.models.people import Membership, Room, Site, User
+from clinic.models.procedures import Procedure, TeamMember, TreatedLevel
+from clinic.models.rota import Shift
+from clinic.models.versions import ChangeTriple, CurrentEpoch, CurrentXid, Xid8Field, versioned
+
+__all__ = [
+    "AccessEntry",
+    "Actor",
+    "ApiToken",
+    "AuditEntry",
+    "AuditHead",
+    "ChangeTriple",
+    "CurrentEpoch",
+    "CurrentXid",
+    "Membership",
+    "NeuroExam",
+    "Notification",
+    "Patient",
+    "Procedure",
+    "Room",
+    "Shift",
+    "Site",
+    "Tablet",
+    "TeamMember",
+    "TreatedLevel",
+    "User",
+    "Xid8Field",
+    "versioned",
+]

@@ -1,0 +1,174 @@
+"""Who may do what: the matrix file decides the kind of act, the doors decide the record."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+from uuid import UUID
+
+from clinic.lib.problems import Denied, NotFound, NotLoggedIn
+from clinic.models import Actor, ApiToken, Membership, Patient, Procedure, Site, Tablet, User
+from clinic.vocabulary import Role, Via
+
+MATRIX_FILE = Path(__file__).with_name("authorization.toml")
+METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+
+Verdict = Literal["allow", "own", "anonymous", "log_in", "deny"]
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is calling, at which site, in which roles there, and by which way."""
+
+    user: User | None = None
+    site: Site | None = None
+    roles: frozenset[str] = frozenset()
+    via: str = Via.SESSION.value
+    scopes: frozenset[str] = frozenset()
+    tablet: Tablet | None = None
+    token: ApiToken | None = None
+    request_id: str = ""
+    own_only: bool = field(default=False)
+
+    def has(self, *roles: Role) -> bool:
+        """Return whether the caller has one of the roles at the site."""
+        return bool(self.roles & {str(role) for role in roles})
+
+    def actor(self, role: str = "") -> Actor:
+        """Return the caller as the audit trail names them; `role` narrows to the one acted in."""
+        return Actor(
+            user=self.user,
+            role=role or ",".join(sorted(self.roles)),
+            via=self.via,
+            device=str(self.tablet.public_id) if self.tablet else "",
+            request_id=self.request_id,
+        )
+
+    @property
+    def person(self) -> User:
+        """The user; raise NotLoggedIn for an anonymous caller."""
+        if self.user is None:
+            raise NotLoggedIn("not_logged_in", "Log in first.")
+        return self.user
+
+    @property
+    def place(self) -> Site:
+        """The site; raise Denied for a person without a role anywhere."""
+        if self.site is None:
+            raise Denied("no_site", "You have no role at any site. Ask an administrator to add you.")
+        return self.site
+
+
+@cache
+def matrix() -> dict[str, dict[str, dict[str, Any]]]:
+    """Return the authorization matrix: url name → method → cell. Raise ValueError for a word that is not known."""
+    table: dict[str, dict[str, dict[str, Any]]] = tomllib.loads(MATRIX_FILE.read_text())
+    known = {*(str(role) for role in Role), "anonymous", "everybody", "pin", "scope"}
+    for name, methods in table.items():
+        for method, cell in methods.items():
+            if method not in METHODS:
+                raise ValueError(f"authorization.toml: [{name}] has the unknown method {method}")
+            for word, value in cell.items():
+                if word not in known:
+                    raise ValueError(f"authorization.toml: [{name}] {method} names the unknown role {word}")
+                if word in set(Role) and value not in {"site", "own"}:
+                    raise ValueError(f"authorization.toml: [{name}] {method} {word} must be 'site' or 'own'")
+    return table
+
+
+def verdict(name: str, method: str, caller: Caller) -> Verdict:
+    """Return what the matrix says of this caller; a route or method without a line is denied to everybody."""
+    cell = matrix().get(name, {}).get("GET" if method in {"HEAD", "OPTIONS"} else method)
+    if cell is None:
+        return "log_in" if caller.user is None else "deny"
+    if cell.get("anonymous"):
+        return "anonymous"
+    if caller.user is None:
+        return "log_in"
+    if caller.via == Via.PIN.value and not cell.get("pin"):
+        return "deny"
+    if caller.via == Via.TOKEN.value and cell.get("scope", Via.TOKEN.value) not in caller.scopes:
+        return "deny"
+    if cell.get("everybody"):
+        return "allow"
+    granted = {cell[role] for role in caller.roles if role in cell}
+    return "allow" if "site" in granted else "own" if "own" in granted else "deny"
+
+
+def authorize(name: str, method: str, caller: Caller) -> Caller:
+    """Return the caller, narrowed to own cases where the matrix says so; raise NotLoggedIn or Denied otherwise."""
+    match verdict(name, method, caller):
+        case "log_in":
+            raise NotLoggedIn("not_logged_in", "Log in again; what you typed is kept.")
+        case "deny":
+            raise Denied("role_not_allowed", "Your role may not do this. Ask an administrator if it should.")
+        case "own":
+            return Caller(**{**caller.__dict__, "own_only": True})
+    return caller
+
+
+def caller_of_session(
+    user: User | None, *, site_id: int | None, via: str, tablet_id: int | None, request_id: str
+) -> Caller:
+    """Return the caller behind a browser session: the site chosen in it, or the person's first one."""
+    if user is None:
+        return Caller(request_id=request_id)
+    rows = list(
+        Membership.objects.filter(user=user, is_active=True).select_related("site").order_by("site__code", "role")
+    )
+    site = next((row.site for row in rows if row.site_id == site_id), rows[0].site if rows else None)
+    tablet = Tablet.objects.filter(pk=tablet_id, site=site, revoked_at=None).first() if tablet_id else None
+    return Caller(
+        user=user,
+        site=site,
+        roles=frozenset(row.role for row in rows if site and row.site_id == site.pk),
+        via=via,
+        tablet=tablet,
+        request_id=request_id,
+    )
+
+
+def caller_of_token(token: ApiToken, *, request_id: str) -> Caller:
+    """Return the caller behind an API token: its person, in their roles at the token's site, limited to its scopes."""
+    roles = Membership.objects.filter(user=token.user, site=token.site, is_active=True).values_list("role", flat=True)
+    return Caller(
+        user=token.user,
+        site=token.site,
+        roles=frozenset(roles),
+        via=Via.TOKEN.value,
+        scopes=frozenset(token.scopes),
+        token=token,
+        request_id=request_id,
+    )
+
+
+def access_procedure(caller: Caller, public_id: UUID | str) -> Procedure:
+    """Return a procedure of the caller's site; raise NotFound for any other, whether it exists or not."""
+    rows = Procedure.objects.at_site(caller.place).select_related("site", "patient", "operator", "room")
+    if caller.own_only:
+        rows = rows.filter(operator=caller.person)
+    procedure = rows.filter(public_id=public_id).first()
+    if procedure is None:
+        raise NotFound
+    return procedure
+
+
+def access_patient(caller: Caller, public_id: UUID | str) -> Patient:
+    """Return a patient of the caller's site; raise NotFound otherwise."""
+    patient = Patient.objects.filter(site=caller.place, public_id=public_id).first()
+    if patient is None:
+        raise NotFound
+    return patient
+
+
+def access_colleague(caller: Caller, username: str) -> User:
+    """Return an active person with a role at the caller's site, by user name; raise NotFound otherwise."""
+    user = User.objects.filter(
+        username=username, is_active=True, memberships__site=caller.place, memberships__is_active=True
+    ).first()
+    if user is None:
+        raise NotFound("unknown_user", "Nobody with that user name works at this site.")
+    return user

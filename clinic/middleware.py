@@ -1,0 +1,99 @@
+"""What happens around every view: a request id, and the authorization matrix."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from clinic.access import Caller, authorize, caller_of_session
+from clinic.actions.audit import record_alone
+from clinic.lib.clock import database_now
+from clinic.lib.problems import NotLoggedIn, Problem
+from clinic.models import User
+from clinic.vocabulary import Via
+
+REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+class RequestIdMiddleware:
+    """Give every request an id (or keep the caller's) and answer with it."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if REQUEST_ID.match(given) else uuid.uuid4().hex
+        request.META["clinic.request_id"] = request_id
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+
+class MatrixMiddleware:
+    """Apply the authorization matrix to every page; API views do the same through their permission class."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
+        """Refuse before the view runs; `request.caller` is set for those that go on."""
+        if request.path.startswith("/api/v1/"):
+            return None
+        match = request.resolver_match
+        caller = session_caller(request)
+        try:
+            request.caller = authorize(match.view_name if match else "", request.method or "GET", caller)  # type: ignore[attr-defined]
+        except NotLoggedIn:
+            return redirect_to_login(request.get_full_path())
+        except Problem as problem:
+            record_denial(caller, match.view_name if match else "", problem.code, database_now())
+            return problem_page(request, problem)
+        return None
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Turn a refusal that a page raised into a sentence with a remedy."""
+        if isinstance(error, NotLoggedIn):
+            return redirect_to_login(request.get_full_path())
+        return problem_page(request, error) if isinstance(error, Problem) else None
+
+
+def session_caller(request: HttpRequest) -> Caller:
+    """Return the caller of the browser session behind `request`."""
+    user = request.user if isinstance(request.user, User) else None
+    return caller_of_session(
+        user,
+        site_id=request.session.get("site_id"),
+        via=request.session.get("via", Via.SESSION.value),
+        tablet_id=request.session.get("tablet_id"),
+        request_id=request.META.get("clinic.request_id", ""),
+    )
+
+
+def problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Render a refusal as a page."""
+    return render(request, "problem.html", {"problem": problem}, status=problem.status)
+
+
+def record_denial(caller: Caller, view_name: str, code: str, now: datetime) -> None:
+    """Write a denial into the caller's own site stream, in a transaction of its own."""
+    stream = f"site:{caller.site.public_id}" if caller.site else f"user:{caller.person.public_id}"
+    record_alone(
+        stream=stream,
+        action="access.denied",
+        subject=f"route:{view_name}",
+        data={"code": code},
+        by=caller.actor(),
+        now=now,
+    )
