@@ -4,10 +4,15 @@
 import os
 import sys
 
+# These change tables, or say what would change: they log in as the role that owns them.
+AS_OWNER = {"migrate", "roles", "showmigrations", "sqlmigrate"}
+
 
 def main() -> None:
     """Hand the command line to Django."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
+    if len(sys.argv) > 1 and sys.argv[1] in AS_OWNER:
+        os.environ.setdefault("DATABASE_ROLE", "owner")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

@@ -4,17 +4,17 @@ import os
 from pathlib import Path
 
 from clinic.lib import env
+from clinic.lib.embedded.places import APP, OWNER, Places
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+PLACES = Places(DATA_DIR)
 
 DEBUG = env.flag("DEBUG", default=False)
 DEMO = env.flag("DEMO", default=True)
-SECRET_KEY = env.text("SECRET_KEY", "") or (
-    (DATA_DIR / "secret-key").read_text().strip()
-    if (DATA_DIR / "secret-key").is_file()
-    else "not-set-" + os.urandom(32).hex()
-)
+# Made by the first start. Without one (a check, a migration by hand) every process gets its own: fine, since only the
+# web needs it to last, and `check --deploy` refuses it.
+SECRET_KEY = env.text("SECRET_KEY", PLACES.known_secret("secret-key") or "not-set-" + os.urandom(32).hex())
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 BASE_URL = env.text("BASE_URL", "http://127.0.0.1:8000")
 
@@ -74,10 +74,14 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": env.database(env.text("DATABASE_URL", "postgresql://app@localhost/bonecement"))}
-if os.environ.get("DATABASE_OWNER_URL"):
-    DATABASES["owner"] = env.database(os.environ["DATABASE_OWNER_URL"])
-REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
+# Two roles: the service works as the app's, only migrations (DATABASE_ROLE=owner, set by manage.py) use the owner's.
+# Without a URL both are those of the embedded server in the data directory.
+DATABASE_URL = env.text("DATABASE_URL", PLACES.database_url(APP))
+if env.text("DATABASE_ROLE", "app") == "owner":
+    DATABASES = {"default": env.database(env.owner_url(PLACES.database_url(OWNER)))}
+else:
+    DATABASES = {"default": env.database(DATABASE_URL)}
+REDIS_URL = env.text("REDIS_URL", PLACES.redis_url())
 
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
@@ -138,9 +142,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "inte
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
 
 # The key of stored pseudonyms: losing it loses the way from a pseudonym back to a person.
-PSEUDONYM_KEY = env.text("PSEUDONYM_KEY", "") or (
-    (DATA_DIR / "pseudonym-key").read_text().strip() if (DATA_DIR / "pseudonym-key").is_file() else SECRET_KEY
-)
+PSEUDONYM_KEY = env.text("PSEUDONYM_KEY", PLACES.known_secret("pseudonym-key") or SECRET_KEY)
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -43,6 +43,17 @@ def items(name: str, default: list[str]) -> list[str]:
     return default if raw is None else [part.strip() for part in raw.split(",") if part.strip()]
 
 
+def owner_url(embedded: str) -> str:
+    """Return the URL that migrations use: DATABASE_OWNER_URL, or the embedded server's where no URL is given at all."""
+    if url := os.environ.get("DATABASE_OWNER_URL"):
+        return url
+    if os.environ.get("DATABASE_URL"):
+        raise ImproperlyConfigured(
+            "This command changes tables: set DATABASE_OWNER_URL to the role that owns them (DATABASE_URL may not)."
+        )
+    return embedded
+
+
 def database(url: str) -> dict[str, object]:
     """Return Django's DATABASES entry for a postgresql:// URL; `?host=/dir` names a socket directory."""
     parts = urlsplit(url)

@@ -1,0 +1,106 @@
+"""What every test may use: the database as the app's role, logged-in clients, a real worker, the real service."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client, TransactionTestCase
+
+from tests import database
+from tests.browser import LEFT_OUT, browser_path, without_browser
+from tests.clients import ApiClient
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Give this process a database of its own; Django works in it as the app's role, as it does in production."""
+    with django_db_blocker.unblock():
+        name = database.create()
+        database.remember()
+    yield
+    with django_db_blocker.unblock():
+        database.forget()
+        database.drop(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _reset_as_owner() -> Iterator[None]:
+    """Replace Django's flush, which the append-only triggers refuse and the app's role may not run."""
+    patch = pytest.MonkeyPatch()
+
+    def reset(case: TransactionTestCase) -> None:
+        connection.close()
+        database.reset()
+
+    patch.setattr(TransactionTestCase, "_fixture_teardown", reset)
+    yield
+    patch.undo()
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A Monday morning; what reads the clock itself (the API, tasks) uses the real time instead."""
+    return datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def as_(db: None) -> Callable[[Any], ApiClient]:
+    """Return a function that gives a client logged in as a user."""
+
+    def log_in(user: Any) -> ApiClient:
+        client = ApiClient()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def anonymous() -> Client:
+    """A client that is not logged in."""
+    return ApiClient()
+
+
+@pytest.fixture
+def token_client(db: None) -> Callable[[str], ApiClient]:
+    """Return a function that gives a client which sends an API token."""
+    return lambda token: ApiClient(headers={"authorization": f"Bearer {token}"})
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the system's Chromium, without what a test has no use for."""
+    return {
+        **browser_type_launch_args,
+        "executable_path": browser_path(),
+        "args": [
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--no-first-run",
+            "--disable-sync",
+        ],
+    }
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark what uses a page as a browser test, and leave those out, aloud, where there is no Chromium."""
+    for item in items:
+        if {"page", "context", "browser"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker("browser")
+    without_browser(config, items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say at the end, too, that browser tests were left out."""
+    left_out = config.stash.get(LEFT_OUT, 0)
+    if left_out:
+        terminalreporter.section("BROWSER TESTS LEFT OUT", sep="!", red=True)
+        terminalreporter.write_line(
+            f"{left_out} browser tests did not run: no Chromium here. "
+            "Install it (Debian: apt install chromium) or run .ci/run, which does."
+        )
