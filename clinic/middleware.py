@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import render
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
 
 from clinic.access import Caller, authorize, caller_of_session
 from clinic.actions.audit import record_alone
@@ -67,6 +69,31 @@ class MatrixMiddleware:
         if isinstance(error, NotLoggedIn):
             return redirect_to_login(request.get_full_path())
         return problem_page(request, error) if isinstance(error, Problem) else None
+
+
+class SecondFactorMiddleware:
+    """Where MFA_REQUIRED is on, let nobody go on with a password alone: the authenticator app is set up first."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        user = request.user if isinstance(request.user, User) else None
+        if (
+            settings.MFA_REQUIRED
+            and user is not None
+            and request.session.get("via") != Via.PIN.value
+            and not request.path.startswith(("/accounts/", "/static/", "/healthz"))
+            and not is_mfa_enabled(user)
+        ):
+            if request.path.startswith("/api/"):
+                body = {"status": 403, "code": "second_factor_needed", "title": "Not allowed", "type": "about:blank"}
+                detail = "Set up your authenticator app first: open the start page in the browser."
+                return JsonResponse(
+                    {**body, "detail": detail, "errors": []}, status=403, content_type="application/problem+json"
+                )
+            return redirect("mfa_activate_totp")
+        return self.get_response(request)
 
 
 def session_caller(request: HttpRequest) -> Caller:

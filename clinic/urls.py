@@ -5,10 +5,11 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import import_string
 
-from clinic.api import session
+from clinic.api import patients, session
 from clinic.pages import health
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("patients/search/", patients.PatientSearchView.as_view(), name="api-patient-search"),
     path("session/", session.SessionView.as_view(), name="api-session"),
     path("session/switch/", session.SwitchView.as_view(), name="api-session-switch"),
     path("session/tablet/", session.TabletView.as_view(), name="api-session-tablet"),

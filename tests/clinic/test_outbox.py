@@ -1,0 +1,141 @@
+"""The outbox: one row per message, leased delivery, nothing lost and nothing sent to two people by two workers."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connection
+
+from clinic.actions.notification import LEASE, Message, cancel_unsent, claim_due, deliver, queue_notifications
+from clinic.models import Notification, Site, User
+from clinic.vocabulary import Channel
+from tests.make import make_actor, make_site, make_user
+
+
+@pytest.fixture
+def site(db: None) -> Site:
+    return make_site()
+
+
+@pytest.fixture
+def surgeon(site: Site) -> User:
+    return make_user(site, "surgeon")
+
+
+def queue(site: Site, user: User | None, now: datetime, key: str = "k1", **fields: Any) -> None:
+    values = {"kind": "test", "channel": Channel.EMAIL, "reference": "escalation:1", "context": {}, **fields}
+    queue_notifications([Message(dedup_key=key, recipient=user, site=site, **values)], by=make_actor(), now=now)
+
+
+def test_the_same_cause_step_recipient_and_channel_is_one_message(site: Site, surgeon: User, now: datetime) -> None:
+    queue(site, surgeon, now)
+    queue(site, surgeon, now)
+    assert Notification.objects.count() == 1
+
+
+def test_a_claimed_message_is_sent_once_and_keeps_its_id(site: Site, surgeon: User, now: datetime) -> None:
+    queue(site, surgeon, now)
+    (key,) = claim_due(now=now)
+    assert claim_due(now=now) == []
+    assert deliver(key=key, now=now)
+    assert not deliver(key=key, now=now)
+    (sent,) = mail.outbox
+    row = Notification.objects.get()
+    assert sent.extra_headers["Message-ID"] == row.provider_id
+    assert (row.status, row.sent_at, row.attempts) == ("sent", now, 1)
+
+
+def test_a_worker_that_died_after_claiming_leaves_the_message_due_again(
+    site: Site, surgeon: User, now: datetime
+) -> None:
+    queue(site, surgeon, now)
+    claim_due(now=now)
+    later = now + LEASE
+    assert claim_due(now=later - timedelta(seconds=1)) == []
+    (key,) = claim_due(now=later)
+    assert deliver(key=key, now=later)
+    assert Notification.objects.get().attempts == 2
+
+
+def test_a_temporary_failure_waits_and_is_tried_again_until_it_fails_loudly(
+    site: Site, surgeon: User, now: datetime, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.Unreachable"
+    queue(site, surgeon, now)
+    tries = 0
+    while (row := Notification.objects.get()).status == "queued":
+        (key,) = claim_due(now=row.due_at)
+        assert not deliver(key=key, now=row.due_at)
+        tries += 1
+    assert (row.status, row.error, tries) == ("failed", "unreachable", 7)
+
+
+def test_a_recipient_without_an_address_fails_at_once_and_stops_nobody_else(
+    site: Site, surgeon: User, now: datetime
+) -> None:
+    nobody = make_user(site, "surgeon", email="")
+    queue(site, nobody, now, "k1")
+    queue(site, surgeon, now, "k2")
+    for key in claim_due(now=now):
+        deliver(key=key, now=now)
+    assert dict(Notification.objects.values_list("dedup_key", "status")) == {"k1": "failed", "k2": "sent"}
+    assert Notification.objects.get(dedup_key="k1").error == "no_address"
+
+
+def test_cancelling_leaves_what_was_sent_and_stops_what_was_not(site: Site, surgeon: User, now: datetime) -> None:
+    queue(site, surgeon, now, "k1")
+    for key in claim_due(now=now):
+        deliver(key=key, now=now)
+    queue(site, surgeon, now, "k2")
+    assert cancel_unsent(reference="escalation:1", now=now) == 1
+    assert claim_due(now=now + timedelta(days=1)) == []
+
+
+def test_a_deleted_address_does_not_strand_the_message(site: Site, surgeon: User, now: datetime) -> None:
+    queue(site, surgeon, now)
+    User.objects.filter(pk=surgeon.pk).update(email="")
+    (key,) = claim_due(now=now)
+    assert deliver(key=key, now=now)
+    assert mail.outbox[0].to == [surgeon.email]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_never_claim_the_same_message() -> None:
+    site = make_site()
+    user = make_user(site, "surgeon")
+    now = user.created_at
+    for number in range(60):
+        queue(site, user, now, f"k{number}")
+    claimed: list[int] = []
+    start = threading.Barrier(4)
+
+    def work() -> None:
+        try:
+            start.wait()
+            while keys := claim_due(now=now, limit=7):
+                claimed.extend(keys)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == len(set(claimed)) == 60
+
+
+class Unreachable:
+    """A mail server that nobody reaches."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        pass
+
+    def send_messages(self, messages: Any) -> int:
+        """Fail as smtplib does when the connection drops."""
+        raise smtplib.SMTPServerDisconnected("gone")

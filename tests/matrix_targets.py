@@ -1,0 +1,64 @@
+"""How the authorization test calls each route: its url arguments for a record, and a body.
+
+Every url name that takes arguments needs an entry in `ARGUMENTS`: a function of the `Place` (one site with its people
+and records) that returns the arguments of that site's record. `BODIES` gives a body where an empty one would not show
+what the test asks. A record that a floor needs is made lazily by a function registered with `@record("name")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from clinic.models import Procedure, Site, User
+from clinic.vocabulary import Role
+from tests.make import make_procedure, make_site, make_user
+
+Maker = Callable[["Place"], Any]
+RECORDS: dict[str, Maker] = {}
+
+
+def record(name: str) -> Callable[[Maker], Maker]:
+    """Register how a place makes the record `name`, once, at the first time that a route needs it."""
+
+    def register(maker: Maker) -> Maker:
+        RECORDS[name] = maker
+        return maker
+
+    return register
+
+
+@dataclass
+class Place:
+    """One site, a person of every role, and its records."""
+
+    site: Site
+    people: dict[str, User]
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.made:
+            self.made[name] = RECORDS[name](self)
+        return self.made[name]
+
+    @classmethod
+    def make(cls) -> Place:
+        """Make a site with a person of every role."""
+        site = make_site()
+        return cls(site, {str(role): make_user(site, role) for role in Role})
+
+
+@record("procedure")
+def _procedure(place: Place) -> Procedure:
+    return make_procedure(place.site, place.people["surgeon"])
+
+
+#: url name → arguments of the place's own record; routes without arguments need no line
+ARGUMENTS: dict[str, Callable[[Place], dict[str, Any]]] = {}
+
+#: url name → body of a write, where an empty one would not do
+BODIES: dict[str, Callable[[Place], Any]] = {}
+
+#: routes of allauth's own views, tried by the log-in tests
+NOT_OURS = ("account_", "mfa_")
