@@ -9,12 +9,11 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.module_loading import import_string
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from clinic.access import Caller, verdict
 from clinic.models import Site, User
-from clinic.templatetags.look import word
 
 #: Seconds without a finished sweep after which every page says so (escalation design: 30 s).
 STALE_AFTER_S = 30
@@ -72,9 +71,9 @@ class Frame:
         return self.caller.site
 
     @property
-    def role_words(self) -> str:
-        """The person's roles here, in words."""
-        return ", ".join(str(word(role, "role")) for role in sorted(self.caller.roles)) or _("no role")
+    def roles(self) -> list[str]:
+        """The person's roles here."""
+        return sorted(self.caller.roles)
 
     @property
     def theme(self) -> str:
@@ -156,6 +155,4 @@ class Frame:
 
 def frame(request: HttpRequest) -> dict[str, Any]:
     """Give every template `frame` and the language."""
-    from django.utils.translation import get_language
-
     return {"frame": Frame(request), "LANGUAGE_CODE": get_language() or settings.LANGUAGE_CODE}

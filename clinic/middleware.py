@@ -7,12 +7,14 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone, translation
 
 from clinic.access import Caller, authorize, caller_of_session
 from clinic.actions.audit import record_alone
@@ -55,6 +57,7 @@ class MatrixMiddleware:
             return None
         match = request.resolver_match
         caller = session_caller(request)
+        request.caller = caller  # type: ignore[attr-defined] # the frame of a refusal shows who is logged in
         try:
             request.caller = authorize(match.view_name if match else "", request.method or "GET", caller)  # type: ignore[attr-defined]
         except NotLoggedIn:
@@ -94,6 +97,29 @@ class SecondFactorMiddleware:
                 )
             return redirect("mfa_activate_totp")
         return self.get_response(request)
+
+
+class ReaderMiddleware:
+    """Show pages in the reader's language and in the time of their site; the API stays in UTC and English."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        try:
+            return self.get_response(request)
+        finally:
+            # Both are kept per thread: the next request of this thread may be the API's.
+            timezone.deactivate()
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        """Activate what the caller's person and site say."""
+        caller: Caller | None = getattr(request, "caller", None)
+        if caller and caller.user and caller.user.language in dict(settings.LANGUAGES):
+            translation.activate(caller.user.language)
+            request.LANGUAGE_CODE = caller.user.language
+        if caller and caller.site:
+            timezone.activate(ZoneInfo(caller.site.timezone))
 
 
 def session_caller(request: HttpRequest) -> Caller:

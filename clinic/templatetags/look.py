@@ -3,6 +3,7 @@
 Times are shown in the active time zone (the site's). A duration never looks like a time of day: "3 min 18 s", "1 h 32".
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -148,6 +149,12 @@ def word(value: object, kind: str) -> Any:
     return WORDS[kind].get(str(value)) or str(value).replace("_", " ")
 
 
+@register.filter
+def words(values: Iterable[object], kind: str) -> str:
+    """Return the words for several enum values, divided by commas."""
+    return ", ".join(str(word(value, kind)) for value in values)
+
+
 @cache
 def _symbols() -> dict[str, str]:
     """Return the icon set: name → `<symbol>`; read once a process."""
@@ -159,13 +166,11 @@ def _symbols() -> dict[str, str]:
 
 
 def _used(context: RequestContext) -> dict[str, None]:
-    """Return the names of the icons that this answer has used so far, in order."""
-    holder = context.get("request") or context.render_context
-    if isinstance(holder, template.context.RenderContext):
-        return holder.dicts[0].setdefault("look_icons", {})  # type: ignore[no-any-return]
-    if not hasattr(holder, "look_icons"):
-        holder.look_icons = {}
-    return holder.look_icons  # type: ignore[no-any-return]
+    """Return the names of the icons that this answer has used so far, in order; without a request, of this template."""
+    request = context.get("request")
+    store: Any = request.__dict__ if request is not None else context.render_context.dicts[0]
+    names: dict[str, None] = store.setdefault("look_icons", {})
+    return names
 
 
 @register.simple_tag(takes_context=True)
@@ -200,9 +205,11 @@ def sprite(context: RequestContext) -> SafeString:
 @register.filter
 def control(field: BoundField) -> SafeString:
     """Draw a form field's input in the house's style."""
-    attrs = {"class": "in"}
+    attrs: dict[str, str | bool] = {"class": "in"}
     if field.errors:
         attrs["aria-invalid"] = "true"
+    # A placeholder that repeats the label vanishes at the first letter and reads as an answer before it.
+    field.field.widget.attrs.pop("placeholder", None)
     return field.as_widget(attrs=attrs)
 
 
@@ -325,7 +332,9 @@ def rfc3339(value: datetime | None) -> str:
 @register.filter
 def initials(name: str) -> str:
     """Return at most two initials of a name, without its title."""
-    parts = [part for part in name.split() if not part.endswith(".") and part.lower() not in {"mr", "ms", "mrs", "dr", "sr"}]
+    parts = [
+        part for part in name.split() if not part.endswith(".") and part.lower() not in {"mr", "ms", "mrs", "dr", "sr"}
+    ]
     return "".join(part[0] for part in (parts or name.split())[:2]).upper()
 
 
