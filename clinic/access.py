@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
+from django.http import HttpRequest
+
 from clinic.lib.problems import Denied, NotFound, NotLoggedIn
 from clinic.models import Actor, ApiToken, Membership, Patient, Procedure, Site, Tablet, User
 from clinic.vocabulary import Role, Via
@@ -128,6 +130,18 @@ def caller_of_session(
         via=via,
         tablet=tablet,
         request_id=request_id,
+    )
+
+
+def session_caller(request: HttpRequest) -> Caller:
+    """Return the caller of the browser session behind `request`."""
+    user = request.user if isinstance(request.user, User) else None
+    return caller_of_session(
+        user,
+        site_id=request.session.get("site_id"),
+        via=request.session.get("via", Via.SESSION.value),
+        tablet_id=request.session.get("tablet_id"),
+        request_id=request.META.get("clinic.request_id", ""),
     )
 
 

@@ -17,17 +17,19 @@ def every_route_has_a_rule(app_configs: Sequence[Any] | None, **kwargs: Any) -> 
     except (ValueError, OSError) as error:
         return [Error(str(error), id="clinic.E002")]
     names = set(route_names(get_resolver().url_patterns))
-    return [
+    faults: list[CheckMessage] = [
         Error(
             f"The route {name!r} has no line in clinic/authorization.toml.",
             hint="Say there which role may call it with which method.",
             id="clinic.E001",
         )
         for name in sorted(names - set(table))
-    ] + [
+    ]
+    faults += [
         Error(f"clinic/authorization.toml has a line for {name!r}, and no route has that name.", id="clinic.E003")
         for name in sorted(set(table) - names)
     ]
+    return faults
 
 
 def route_names(patterns: Sequence[URLPattern | URLResolver], prefix: str = "") -> Iterator[str]:

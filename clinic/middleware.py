@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,8 +15,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 
-from clinic.access import Caller, authorize, caller_of_session
-from clinic.actions.audit import record_alone
+from clinic.access import Caller, authorize, session_caller
+from clinic.actions.access import record_denial
 from clinic.lib.clock import database_now
 from clinic.lib.problems import NotLoggedIn, Problem
 from clinic.models import User
@@ -122,31 +121,6 @@ class ReaderMiddleware:
             timezone.activate(ZoneInfo(caller.site.timezone))
 
 
-def session_caller(request: HttpRequest) -> Caller:
-    """Return the caller of the browser session behind `request`."""
-    user = request.user if isinstance(request.user, User) else None
-    return caller_of_session(
-        user,
-        site_id=request.session.get("site_id"),
-        via=request.session.get("via", Via.SESSION.value),
-        tablet_id=request.session.get("tablet_id"),
-        request_id=request.META.get("clinic.request_id", ""),
-    )
-
-
 def problem_page(request: HttpRequest, problem: Problem) -> HttpResponse:
     """Render a refusal as a page."""
     return render(request, "problem.html", {"problem": problem}, status=problem.status)
-
-
-def record_denial(caller: Caller, view_name: str, code: str, now: datetime) -> None:
-    """Write a denial into the caller's own site stream, in a transaction of its own."""
-    stream = f"site:{caller.site.public_id}" if caller.site else f"user:{caller.person.public_id}"
-    record_alone(
-        stream=stream,
-        action="access.denied",
-        subject=f"route:{view_name}",
-        data={"code": code},
-        by=caller.actor(),
-        now=now,
-    )

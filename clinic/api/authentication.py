@@ -9,10 +9,9 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
 
-from clinic.access import Caller, caller_of_token
+from clinic.access import Caller, caller_of_token, session_caller
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Denied, NotLoggedIn
-from clinic.middleware import session_caller
 from clinic.models import ApiToken, User
 
 

@@ -6,9 +6,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from clinic.access import Caller, authorize
+from clinic.actions.access import record_denial
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Denied
-from clinic.middleware import record_denial
 
 
 class MatrixPermission(BasePermission):

@@ -66,7 +66,9 @@ def as_problem(error: Exception) -> Problem | None:
         case exceptions.ParseError():
             return Invalid("unreadable", "The body is not valid JSON in UTF-8.")
         case exceptions.Throttled():
-            return TooMany("throttled", "Too many requests: wait and send again.", int(error.wait or 1))
+            return TooMany(
+                "throttled", "Too many requests: wait and send again.", int(getattr(error, "wait", None) or 1)
+            )
         case exceptions.APIException():
             problem = Problem(str(error.default_code), str(error.detail))
             problem.status = error.status_code

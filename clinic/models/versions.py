@@ -69,6 +69,6 @@ def versioned(model_name: str, *, exclude: list[str] | None = None) -> Any:
         base_model=ChangeTriple,
         exclude=exclude,
         append_only=True,
-        context_field=None,
+        context_field=None,  # type: ignore[arg-type]
         obj_field=pghistory.ObjForeignKey(related_name="versions"),
     )
