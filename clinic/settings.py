@@ -122,6 +122,17 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
+# Tests serve the files as they lie in the packages; the service serves hashed copies that `manage.py prepare` collects.
+TESTS = env.flag("CLINIC_TESTS", default=False)
+WHITENOISE_USE_FINDERS = TESTS
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if TESTS
+        else "clinic.lib.static.HashedStaticFiles"
+    },
+}
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True

@@ -5,6 +5,7 @@ the queue a restart.
 """
 
 import socket
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,6 +51,20 @@ class Broker:
             "--save", "",
             "--maxmemory-policy", "noeviction",
         ]  # fmt: skip
+
+    def mend(self) -> None:
+        """Put aside an append-only file that a power cut left unreadable: it holds wake-ups, nothing that is due."""
+        log = self.places.logs / "valkey.log"
+        try:
+            tail = log.read_text(errors="replace")[-4000:]
+        except OSError:
+            return
+        folder = self.places.valkey / "appendonlydir"
+        if (
+            "Bad file format reading the append only file" in tail.rsplit("Server initialized", 1)[-1]
+            and folder.is_dir()
+        ):
+            folder.rename(folder.with_name(f"appendonlydir.unreadable.{time.time_ns()}"))
 
     def ready(self) -> bool:
         """Tell whether the server answers PING; while it loads its file it does not."""
