@@ -137,6 +137,14 @@ class NotificationStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class ExportStatus(StrEnum):
+    """Whether an export was delivered whole."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    ABORTED = "aborted"
+
+
 class Via(StrEnum):
     """By which way an act reached the service."""
 

@@ -1,7 +1,9 @@
 """The tables of the ground floor."""
 
 from clinic.models.audit import AccessEntry, Actor, AuditEntry, AuditHead
+from clinic.models.checkpoints import AuditCheckpoint, AuditCheckpointHead
 from clinic.models.devices import ApiToken, Tablet
+from clinic.models.exports import EXPORT_ARROWS, Export
 from clinic.models.neuro import NeuroExam
 from clinic.models.notification import Notification
 from clinic.models.patients import Patient
@@ -11,14 +13,18 @@ from clinic.models.rota import Shift
 from clinic.models.versions import ChangeTriple, CurrentEpoch, CurrentXid, Xid8Field, versioned
 
 __all__ = [
+    "EXPORT_ARROWS",
     "AccessEntry",
     "Actor",
     "ApiToken",
+    "AuditCheckpoint",
+    "AuditCheckpointHead",
     "AuditEntry",
     "AuditHead",
     "ChangeTriple",
     "CurrentEpoch",
     "CurrentXid",
+    "Export",
     "Membership",
     "NeuroExam",
     "Notification",

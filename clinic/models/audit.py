@@ -88,6 +88,8 @@ class AuditEntry(models.Model):
             models.Index(fields=["actor", "at"], name="audit_by_actor"),
             models.Index(fields=["subject", "at"], name="audit_by_subject"),
             models.Index(fields=["action", "at"], name="audit_by_action"),
+            # the order of an export, and where an increment begins
+            models.Index(fields=["change_epoch", "change_xid", "id"], name="audit_order"),
         ]
         constraints = [models.UniqueConstraint(fields=["stream", "seq"], name="audit_seq_once_per_stream")]
 

@@ -53,11 +53,17 @@ class ChangeTriple(pghistory.models.Event):
 
     append_only = True
 
+    pgh_id = models.BigAutoField(primary_key=True)
     change_epoch = models.IntegerField(db_default=CurrentEpoch(), editable=False)
     change_xid = Xid8Field(db_default=CurrentXid(), editable=False)
 
     class Meta:
         abstract = True
+
+
+def order_index(model_name: str) -> str:
+    """Return the name of the index that gives a version table its order."""
+    return f"{model_name.lower()}_order"
 
 
 def versioned(model_name: str, *, exclude: list[str] | None = None) -> Any:
@@ -70,5 +76,7 @@ def versioned(model_name: str, *, exclude: list[str] | None = None) -> Any:
         exclude=exclude,
         append_only=True,
         context_field=None,  # type: ignore[arg-type]
+        # the order of every export, and where an increment begins
+        meta={"indexes": [models.Index(fields=["change_epoch", "change_xid", "pgh_id"], name=order_index(model_name))]},
         obj_field=pghistory.ObjForeignKey(related_name="versions"),
     )
