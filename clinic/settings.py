@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from clinic.lib import env
 from clinic.lib.embedded.places import APP, OWNER, Places
@@ -15,8 +16,27 @@ DEMO = env.flag("DEMO", default=True)
 # Made by the first start. Without one (a check, a migration by hand) every process gets its own: fine, since only the
 # web needs it to last, and `check --deploy` refuses it.
 SECRET_KEY = env.text("SECRET_KEY", PLACES.known_secret("secret-key") or "not-set-" + os.urandom(32).hex())
-ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
 BASE_URL = env.text("BASE_URL", "http://127.0.0.1:8000")
+_address = urlsplit(BASE_URL)
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", _address.hostname or "localhost"])
+
+# Behind a proxy with certificates (BASE_URL says https): everything that TLS makes possible. The proxy must set
+# X-Forwarded-Proto itself and never pass on a client's.
+TLS = _address.scheme == "https"
+SECURE_SSL_REDIRECT = TLS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = TLS
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = TLS
+SESSION_COOKIE_NAME = "__Host-session" if TLS else "session"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if TLS else "csrftoken"
+CSRF_TRUSTED_ORIGINS = [BASE_URL] if TLS else []
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+# A hospital's name does not belong on a list inside every browser.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # The house, ground floor first: routes, exports and beat entries are found through these names.
 HOUSE = ["clinic", "complications", "checklists"]
@@ -174,4 +194,6 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    # The tests of the schema say the same, with every view's name.
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,
 }

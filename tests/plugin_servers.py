@@ -153,7 +153,10 @@ def make_template(owner_url: str, app_url: str) -> None:
 def _start() -> None:
     os.environ.setdefault("SECRET_KEY", "only-for-tests-" + "x" * 50)
     os.environ["CLINIC_TESTS"] = "1"
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        # Each worker has a broker database of its own, too (0 is the one of a run without workers).
+        number = int(worker.removeprefix("gw")) % 15 + 1
+        os.environ["REDIS_URL"] = os.environ["REDIS_URL"].replace("virtual_host=0", f"virtual_host={number}")
         return
     given = os.environ.get("DATABASE_URL")
     if given:

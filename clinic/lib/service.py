@@ -319,12 +319,14 @@ class Service:
 
     def answers(self) -> bool:
         """Tell whether the first page answers: itself, or by sending to the log-in page that does."""
-        url = urlsplit(self.options.url)
+        url, outside = urlsplit(self.options.url), urlsplit(self.environment()["BASE_URL"])
+        # As the proxy would ask: a deployment answers under its own name and over TLS only.
+        headers = {"Accept": "text/html", "Host": outside.netloc, "X-Forwarded-Proto": outside.scheme}
         path = "/"
         try:
             for _ in range(3):
                 connection = http.client.HTTPConnection(url.hostname or "127.0.0.1", self.options.port, timeout=20)
-                connection.request("GET", path, headers={"Accept": "text/html"})
+                connection.request("GET", path, headers=headers)
                 response = connection.getresponse()
                 response.read()
                 connection.close()

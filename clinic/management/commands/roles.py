@@ -24,7 +24,7 @@ class Command(BaseCommand):
     """
 
     help = "Make the database roles and give each its rights (run as the owner, after every migration)."
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare `--show`."""
@@ -77,7 +77,7 @@ class Command(BaseCommand):
                 if options["show"]:
                     self.stdout.write(statement.as_string(cursor.connection) + ";")
                 else:
-                    cursor.execute(statement)  # type: ignore[arg-type]
+                    cursor.execute(statement)
 
 
 def declared_rights() -> dict[str, Rights]:

@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     help = "Run the whole service on this machine (reads HOST, PORT, DATA_DIR, DATABASE_URL, REDIS_URL, DEMO, …)."
     # The checks need what this command has yet to start; each child runs them for itself.
-    requires_system_checks: list[str] = []  # type: ignore[assignment]
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Hand over to the supervisor, which knows no Django."""
