@@ -1,0 +1,1 @@
+"""Decisions about lists and answers as plain functions: no Django, no database, no clock."""
