@@ -94,7 +94,10 @@ def _form(forms: Mapping[str, Any], form: Mapping[str, Any], shared: Mapping[str
     for block in form["blocks"]:
         if block not in forms["blocks"]:
             raise BrokenDefinition(
-                "follow_up.toml", form["code"], "blocks", f"There is no block {block!r}. Write [[blocks.{block}]] or take it out."
+                "follow_up.toml",
+                form["code"],
+                "blocks",
+                f"There is no block {block!r}. Write [[blocks.{block}]] or take it out.",
             )
         items.extend(forms["blocks"][block])
     head = {**forms, **form, "id": form_id(form["code"]), "signatures": [], "items": items}
@@ -117,7 +120,9 @@ def _item(
     if isinstance(item.get("options"), str):
         if item["options"] not in options:
             known = ", ".join(sorted(options))
-            raise BrokenDefinition(file, name, "options", f"There is no list {item['options']!r} in shared.toml. Known: {known}.")
+            raise BrokenDefinition(
+                file, name, "options", f"There is no list {item['options']!r} in shared.toml. Known: {known}."
+            )
         item["options"] = options[item["options"]]
     if "unanswered" in item:
         rule = {

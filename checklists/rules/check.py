@@ -63,14 +63,21 @@ def _check_item(file: str, item: Mapping[str, Any], known: Mapping[str, Any]) ->
 
     for field in _NEEDED:
         if field not in item:
-            raise broken(field, f"The field is missing. Add {field} = … to the item (or to its parent, where it inherits it).")
+            raise broken(
+                field, f"The field is missing. Add {field} = … to the item (or to its parent, where it inherits it)."
+            )
     for field, allowed in (("type", TYPES), ("per", PERS), ("required", REQUIRED)):
         if item[field] not in allowed:
             raise broken(field, f"{item[field]!r} is not known. Use one of: {', '.join(sorted(allowed))}.")
     _check_values(item, broken)
     for child in item.get("items", ()):
         if not str(child.get("id", "")).startswith((f"{name}.", f"{name.partition('.')[0]}.")):
-            raise BrokenDefinition(file, str(child.get("id", "without id")), "id", f"A sub-item's id starts with {name}. and adds its part.")
+            raise BrokenDefinition(
+                file,
+                str(child.get("id", "without id")),
+                "id",
+                f"A sub-item's id starts with {name}. and adds its part.",
+            )
     conditions = [("applies", item["applies"])] if "applies" in item else []
     for rule in item.get("stop_rules", ()):
         if rule.get("class") not in CLASSES:
@@ -103,7 +110,7 @@ def _check_values(item: Mapping[str, Any], broken: Any) -> None:
         if len({option["value"] for option in options}) != len(options):
             raise broken("options", "An option stands twice. Take one out.")
     if kind == "series" and not item.get("repeats"):
-        raise broken("repeats", "A series says what repeats, for example repeats = \"drug\".")
+        raise broken("repeats", 'A series says what repeats, for example repeats = "drug".')
     if kind in CONTAINERS and not item.get("items"):
         raise broken("items", f"A {kind} needs items below it.")
     low, high = item.get("min"), item.get("max")

@@ -305,9 +305,14 @@ def _series(call: Call, node_id: str) -> list[Observed]:
     rows = []
     for place, instance in enumerate(call.view.instances(node)):
         at = parse_instant(call.view.value(clock, Scope("", "", instance)))
-        rows.append((at is None, at.timestamp() if at else 0.0, place, Observed(
-            instance, at, call.view.value(node, Scope("", "", instance))
-        )))
+        rows.append(
+            (
+                at is None,
+                at.timestamp() if at else 0.0,
+                place,
+                Observed(instance, at, call.view.value(node, Scope("", "", instance))),
+            )
+        )
     return [row[3] for row in sorted(rows, key=lambda row: row[:3])]
 
 

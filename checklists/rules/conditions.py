@@ -58,8 +58,10 @@ def holds(condition: Mapping[str, Any], resolve: Resolve, limit: Limit) -> bool:
         wanted = limit(str(wanted["catalogue"]))
         if wanted is None:
             return False
-    return any(_compare(operator, value, wanted) for value in found.values) if operator != "!=" else (
-        bool(found.values) and not any(same(value, wanted) for value in found.values)
+    return (
+        any(_compare(operator, value, wanted) for value in found.values)
+        if operator != "!="
+        else (bool(found.values) and not any(same(value, wanted) for value in found.values))
     )
 
 

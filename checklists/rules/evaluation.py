@@ -79,7 +79,11 @@ class Evaluation:
         chosen = self.state.answers.get(key_at(SIDES_ITEM, Scope(level)))
         if isinstance(chosen, str):
             return ("left", "right") if chosen == "both" else (chosen,)
-        answered = {key.side for key, value in self.state.answers.items() if key.side and key.level == level and value is not None}
+        answered = {
+            key.side
+            for key, value in self.state.answers.items()
+            if key.side and key.level == level and value is not None
+        }
         return tuple(side for side in ("left", "right", "midline") if side in answered) or ("left", "right")
 
     def instances(self, node: Node) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class Ticked:
     id: str
     key: Key
     value: Any
-    parent: str | None | _Absent = ABSENT
+    parent: str | _Absent | None = ABSENT
     mode: str = ""
 
 

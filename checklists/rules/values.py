@@ -28,7 +28,9 @@ SIDES = ("left", "right", "midline")
 SCAN_MAX = 300
 REASON_MAX = 200
 INSTANCE_MAX = 40
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})\Z")
+_INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})\Z"
+)
 
 
 class Fault(NamedTuple):
@@ -73,7 +75,9 @@ def value_fault(node: Node, value: Any) -> Fault | None:
 
 def _not_applicable_fault(node: Node, value: dict[str, Any]) -> Fault | None:
     if not node.raw.get("na_allowed"):
-        return Fault("na_not_allowed", f"{node.id} cannot be answered with 'not applicable'. Answer it, or ask for an override.")
+        return Fault(
+            "na_not_allowed", f"{node.id} cannot be answered with 'not applicable'. Answer it, or ask for an override."
+        )
     reason = value[NOT_APPLICABLE]
     if len(value) != 1 or not isinstance(reason, str) or not 2 <= len(reason.strip()) <= REASON_MAX:
         return Fault("wrong_type", f"'Not applicable' needs a reason of 2 to {REASON_MAX} characters.")
@@ -124,7 +128,10 @@ def _number(node: Node, value: Any) -> Fault | None:
     low, high = node.raw.get("min"), node.raw.get("max")
     if (low is not None and number < low) or (high is not None and number > high):
         unit = node.raw.get("unit", "")
-        return Fault("out_of_range", f"{node.id} accepts {low} to {high} {unit}. Was a digit or the unit mistyped?".replace("  ", " "))
+        return Fault(
+            "out_of_range",
+            f"{node.id} accepts {low} to {high} {unit}. Was a digit or the unit mistyped?".replace("  ", " "),
+        )
     return None
 
 
@@ -206,7 +213,7 @@ def number_of(node: Node, value: Any) -> float:
     """Return the number in the item's own unit (the value must have passed `value_fault`)."""
     if isinstance(value, dict):
         # Rounded in a way that JavaScript repeats exactly, or 150 * 0.01 would differ on the two sides of the wire.
-        return math.floor(value["value"] * (factor_of(node, value["unit"]) or 1) * 1e6 + 0.5) / 1e6
+        return float(math.floor(value["value"] * (factor_of(node, value["unit"]) or 1) * 1e6 + 0.5) / 1e6)
     return float(value) if isinstance(value, float) else int(value)
 
 

@@ -58,7 +58,7 @@ def node_program() -> str:
 
 
 def in_javascript(request: dict[str, Any]) -> dict[str, Any]:
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         [node_program(), str(HERE / "vectors.mjs")],
         input=json.dumps(request),
         capture_output=True,
@@ -81,7 +81,10 @@ def javascript() -> dict[str, Any]:
 
 
 def numbered(cases: list[dict[str, Any]], *names: str) -> list[Any]:
-    return [pytest.param(place, id=f"{place} " + " ".join(str(case[name])[:60] for name in names)) for place, case in enumerate(cases)]
+    return [
+        pytest.param(place, id=f"{place} " + " ".join(str(case[name])[:60] for name in names))
+        for place, case in enumerate(cases)
+    ]
 
 
 @pytest.mark.parametrize("place", numbered(vectors("conditions")["cases"], "name"))
