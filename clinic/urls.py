@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import import_string
 
 from clinic.api import patients, session
-from clinic.pages import health, home, preferences
+from clinic.pages import health, home, inbox, preferences
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/search/", patients.PatientSearchView.as_view(), name="api-patient-search"),
@@ -17,6 +17,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 page_urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("", home.home, name="page-home"),
+    path("inbox/", inbox.inbox, name="page-inbox"),
     path("preferences/", preferences.preferences, name="page-preferences"),
 ]
 

@@ -1,0 +1,299 @@
+"""The words of complications, escalations and follow-ups in the reader's language.
+
+People read Emergency, Urgent, Prompt, Routine; never t1, which would be taken for a vertebra.
+"""
+
+from typing import Any
+
+from django import template
+from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+register = template.Library()
+
+WORDS: dict[str, dict[str, Any]] = {
+    "tier": {
+        "t0": pgettext_lazy("tier", "Emergency"),
+        "t1": pgettext_lazy("tier", "Urgent"),
+        "t2": pgettext_lazy("tier", "Prompt"),
+        "t3": pgettext_lazy("tier", "Routine"),
+    },
+    "pathway": {
+        "spine": _("Spine"),
+        "medical": _("Medical"),
+        "cardiac": _("Cardiac"),
+        "stroke": _("Stroke"),
+        "operator": _("Operator"),
+    },
+    "setting": {
+        "in_house": _("in the hospital"),
+        "at_home": _("at home"),
+        "other_hospital": _("in another hospital"),
+    },
+    "escalation_status": {
+        "paging": _("Paging"),
+        "acknowledged": _("Answered"),
+        "at_bedside": _("At the bedside"),
+        "decided": _("Decided"),
+        "closed": _("Closed"),
+        "raised_in_error": _("Raised in error"),
+        "transferred": _("Transferred"),
+    },
+    "complication_status": {
+        "draft": _("Draft"),
+        "reported": _("Reported"),
+        "under_review": _("Under review"),
+        "needs_information": _("Needs information"),
+        "closed": _("Closed"),
+        "reopened": _("Reopened"),
+        "duplicate": _("Duplicate"),
+        "not_reportable": _("Not reportable"),
+    },
+    "group": {
+        "leak": _("Cement leak"),
+        "embolism": _("Embolism"),
+        "cardiovascular": _("Heart and circulation"),
+        "neuro": _("Nerves"),
+        "neurological": _("Nerves"),
+        "bleeding": _("Bleeding"),
+        "infection": _("Infection"),
+        "fracture": _("Fracture"),
+        "pain": _("Pain"),
+        "device": _("Device"),
+        "pulmonary": _("Lungs"),
+        "wrong": _("Wrong patient or level"),
+        "medical": _("Medical"),
+        "injury": _("Injury"),
+        "other": _("Other"),
+    },
+    "site_of_leak": {
+        "epidural": _("Spinal canal"),
+        "foraminal": _("Foramen"),
+        "intradiscal": _("Disc"),
+        "paravertebral": _("Paravertebral"),
+        "venous_epidural": _("Epidural vein"),
+        "venous_segmental": _("Segmental vein"),
+        "needle_tract": _("Needle tract"),
+        "pulmonary": _("Lung"),
+    },
+    "decision": {
+        "decompress": _("Decompress"),
+        "decompress_and_stabilise": _("Decompress and stabilise"),
+        "evacuate_haematoma": _("Evacuate the haematoma"),
+        "drain_abscess": _("Drain the abscess"),
+        "image_first": _("Image first"),
+        "observe": _("Observe"),
+        "transfer": _("Transfer"),
+        "no_deficit": _("No deficit"),
+        "treated": _("Treated"),
+    },
+    "milestone": {
+        "called_back": _("Called back"),
+        "sent_for": _("Patient sent for"),
+        "patient_arrived": _("Patient has arrived"),
+        "second_examination": _("Second examination"),
+        "imaging_requested": _("Imaging requested"),
+        "imaging_done": _("Imaging done"),
+        "imaging_reported": _("Imaging reported"),
+        "theatre_booked": _("Theatre booked"),
+        "in_theatre": _("In theatre"),
+        "incision": _("Incision"),
+        "operation_end": _("End of operation"),
+        "transfer_accepted": _("Transfer accepted"),
+        "left_for_transfer": _("Left for transfer"),
+        "family_told": _("Family told"),
+        "call_made": _("Call made"),
+    },
+    "clock": {
+        "acknowledgement": _("Answer"),
+        "call_back": _("Call back"),
+        "patient_arrived": _("Patient arrives"),
+        "bedside": _("At the bedside"),
+        "imaging_requested": _("Imaging requested"),
+        "imaging_done": _("Imaging done"),
+        "imaging_report": _("Imaging reported"),
+        "decision": _("Decision"),
+        "theatre": _("In theatre"),
+        "reexamination": _("Examine again"),
+    },
+    "event": {
+        "opened": _("Reported; paging began"),
+        "step_paged": _("Paged"),
+        "step_skipped": _("Nobody reachable, next step at once"),
+        "joined": _("Further report joined"),
+        "tier_raised": _("Raised"),
+        "acknowledged": _("Took responsibility"),
+        "unacknowledged": _("Did not arrive: paging goes on"),
+        "arrived": _("At the bedside"),
+        "handed_over": _("Hand-over asked"),
+        "hand_over_accepted": _("Hand-over accepted"),
+        "hand_over_unanswered": _("Hand-over not answered: paging goes on"),
+        "backstop_answered": _("Backstop answered"),
+        "milestone": _("Recorded"),
+        "clock_warned": _("Limit is near"),
+        "clock_breached": _("Limit missed"),
+        "reexamination_due": _("Examination is due"),
+        "decided": _("Decision"),
+        "closed": _("Closed"),
+        "transferred": _("Transferred"),
+        "raised_in_error": _("Raised in error"),
+        "engine_failed": _("The service failed here and tried again"),
+    },
+    "follow_up_status": {
+        "planned": _("Planned"),
+        "done": _("Done"),
+        "missed": _("Missed"),
+        "lost_to_follow_up": _("Lost to follow-up"),
+        "cancelled": _("Cancelled"),
+    },
+    "attempt": {
+        "reached": _("Reached"),
+        "carer_reached": _("Carer reached"),
+        "no_answer": _("No answer"),
+        "wrong_number": _("Wrong number"),
+        "call_back_asked": _("Asked to call back"),
+        "refused": _("Does not want to be called"),
+    },
+    "red_flag": {
+        "leg_weakness": _("Are your legs weaker than before?"),
+        "saddle_numbness": _("Numbness between the legs or around the back passage?"),
+        "bladder_bowel": _("Trouble passing water, or leaking urine or stool?"),
+        "severe_back_pain": _("Severe new or rising back pain?"),
+        "fever_or_wound": _("Fever, or a red, wet or open wound?"),
+        "chest_or_breath": _("Chest pain, or short of breath?"),
+        "new_leg_pain": _("New pain shooting into a leg?"),
+    },
+    "symptom": {
+        "leg_weakness": _("Leg weakness"),
+        "arm_weakness": _("Arm weakness"),
+        "saddle_numbness": _("Saddle numbness"),
+        "bladder_bowel": _("Bladder or bowel change"),
+        "new_incontinence": _("New incontinence"),
+        "leg_numbness": _("Leg numbness"),
+        "walks_worse": _("Walks worse"),
+        "new_leg_pain": _("New leg pain"),
+        "progressive_leg_pain": _("Leg pain that gets worse"),
+        "severe_back_pain": _("Severe back pain"),
+        "sensory_level": _("Sensory level"),
+        "gait_ataxia": _("Unsteady gait"),
+        "upper_motor_neurone_signs": _("Upper motor neurone signs"),
+        "bilateral_leg_symptoms": _("Both legs affected"),
+    },
+    "muscle": {
+        "hip_flexion": _("Hip flexion"),
+        "knee_extension": _("Knee extension"),
+        "ankle_dorsiflexion": _("Ankle dorsiflexion"),
+        "great_toe_extension": _("Great-toe extension"),
+        "plantarflexion": _("Plantarflexion"),
+        "elbow_flexion": _("Elbow flexion"),
+        "wrist_extension": _("Wrist extension"),
+        "elbow_extension": _("Elbow extension"),
+        "finger_flexion": _("Finger flexion"),
+        "finger_abduction": _("Finger abduction"),
+    },
+    "sign": {
+        "perianal_sensation": _("Perianal sensation"),
+        "anal_tone": _("Anal tone"),
+        "bladder": _("Bladder"),
+        "bowel": _("Bowel"),
+        "light_touch_l": _("Light touch, left leg"),
+        "light_touch_r": _("Light touch, right leg"),
+        "legs_move": _("Legs move on command"),
+        "ais": _("AIS grade"),
+        "walking": _("Walking"),
+    },
+    "finding": {
+        "normal": _("Normal"),
+        "impaired": _("Impaired"),
+        "reduced": _("Reduced"),
+        "absent": _("Absent"),
+        "catheter": _("Catheter"),
+        "both": _("Both"),
+        "one": _("Only one"),
+        "none": _("None"),
+        "as_baseline": _("As before"),
+        "worse": _("Worse"),
+        "better": _("Better"),
+        "weaker": _("Weaker"),
+        "full": _("Full"),
+        "weak": _("Weak"),
+        "present": _("Present"),
+        "nt": _("Not tested"),
+        "a": "A",
+        "b": "B",
+        "c": "C",
+        "d": "D",
+        "e": "E",
+    },
+    "trigger": {
+        "NT-01": _("Weaker than before"),
+        "NT-02": _("Much weaker, or both sides"),
+        "NT-03": _("New saddle numbness"),
+        "NT-04a": _("Bladder or bowel with leg or saddle signs"),
+        "NT-04b": _("Retention alone"),
+        "NT-05": _("Impairment grade has fallen"),
+        "NT-06": _("Cord signs"),
+        "NT-07a": _("Rising pain with neurological signs"),
+        "NT-07b": _("Rising pain"),
+        "NT-08a": _("Leg pain that spreads or rises"),
+        "NT-08b": _("New leg pain, no weakness"),
+        "NT-09": _("Cannot be examined for over an hour"),
+        "NT-10a": _("Something in the canal or foramen, cervical or thoracic"),
+        "NT-10b": _("Something in the canal or foramen, lumbar"),
+        "NT-11a": _("Signs of infection with neurological signs"),
+        "NT-11b": _("Signs of infection with back pain"),
+        "NT-12": _("The patient reports it"),
+        "NT-13": _("A clinician is worried"),
+        "NT-14": _("A leg does not move"),
+        "NT-15": _("New numbness in one leg"),
+        "NT-16": _("Walks worse than before"),
+    },
+    "detected_by": {
+        "fluoroscopy": _("Fluoroscopy"),
+        "ct": _("CT"),
+        "mri": _("MRI"),
+        "xray": _("X-ray"),
+        "examination": _("Examination"),
+        "clinical": _("Examination"),
+        "patient": _("The patient"),
+        "carer": _("A carer"),
+        "follow_up": _("Follow-up"),
+        "laboratory": _("Laboratory"),
+        "monitoring": _("Monitoring"),
+        "other": _("Other"),
+    },
+    "anaesthesia_for": {
+        "none": _("none"),
+        "local": _("local"),
+        "sedation": _("sedation"),
+        "general": _("general"),
+    },
+}
+
+ROMAN = {"i": "I", "ii": "II", "iiia": "IIIa", "iiib": "IIIb", "iva": "IVa", "ivb": "IVb", "v": "V"}
+
+
+@register.filter
+def cword(value: object, kind: str) -> Any:
+    """Return the word for an enum value of complications; an unknown value is shown with spaces, never hidden."""
+    if value is None or value == "":
+        return ""
+    return WORDS[kind].get(str(value)) or str(value).replace("_", " ")
+
+
+@register.filter
+def clavien(value: str | None) -> str:
+    """Return a Clavien-Dindo grade as it is written: IIIb; the suffix d stays."""
+    if not value:
+        return ""
+    lower = value.lower()
+    if lower in ROMAN:
+        return ROMAN[lower]
+    return ROMAN[lower[:-1]] + "d" if lower.endswith("d") and lower[:-1] in ROMAN else value
+
+
+@register.filter
+def own_language(item: Any, attribute: str) -> str:
+    """Return `attribute` of a catalogue row, its Turkish form for Turkish readers."""
+    turkish = getattr(item, f"{attribute}_tr", "") if (get_language() or "").startswith("tr") else ""
+    return str(turkish or getattr(item, attribute))
