@@ -13,9 +13,14 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic.settings")
     if len(sys.argv) > 1 and sys.argv[1] in AS_OWNER:
         os.environ.setdefault("DATABASE_ROLE", "owner")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        # A senseless value is the person's to correct, in one line; a stack trace would hide it.
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

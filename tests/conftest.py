@@ -1,16 +1,23 @@
 """What every test may use: the database as the app's role, logged-in clients, a real worker, the real service."""
 
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
+from clinic.lib.embedded import process
 from tests import database
 from tests.browser import LEFT_OUT, browser_path, without_browser
 from tests.clients import ApiClient
+from tests.service import TOP, RunningService
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +76,44 @@ def token_client(db: None) -> Callable[[str], ApiClient]:
     return lambda token: ApiClient(headers={"authorization": f"Bearer {token}"})
 
 
+@pytest.fixture
+def celery_worker(transactional_db: None, tmp_path: Path) -> Iterator[Path]:
+    """Run a real Celery worker on the real broker and this test's database; give its log file."""
+    log = tmp_path / "worker.log"
+    command = [*(sys.executable, "-m", "celery", "-A", "clinic", "worker"), *("--concurrency", "2"), *("-l", "INFO")]
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    child = process.spawn([*command, *quiet], log=log, cwd=TOP, env=os.environ)
+    try:
+        eventually(lambda: " ready." in log.read_text() or child.poll() is not None, what="the worker is ready")
+        assert child.poll() is None, log.read_text()
+        yield log
+    finally:
+        process.stop(child, how=signal.SIGTERM)
+
+
+@pytest.fixture
+def start_service(tmp_path: Path) -> Iterator[Callable[..., RunningService]]:
+    """Return a function that starts a whole service of its own: for tests that kill parts of it."""
+    started: list[RunningService] = []
+
+    def start(name: str = "data", *, port: int | None = None, ready: bool = True, **env: str) -> RunningService:
+        service = RunningService(tmp_path / name, port=port, **env)
+        started.append(service)
+        return service.start(ready=ready)
+
+    yield start
+    for service in reversed(started):
+        service.stop()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """The whole service with its demo clinic, shared by all tests that only use it."""
+    running = RunningService(tmp_path_factory.mktemp("service") / "data").start()
+    yield running
+    running.stop()
+
+
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
     """Start the system's Chromium, without what a test has no use for."""
@@ -90,8 +135,11 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what uses a page as a browser test, and leave those out, aloud, where there is no Chromium."""
     for item in items:
-        if {"page", "context", "browser"} & set(getattr(item, "fixturenames", ())):
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if {"page", "context", "browser"} & fixtures:
             item.add_marker("browser")
+        if {"service", "start_service"} & fixtures:
+            item.add_marker("service")
     without_browser(config, items)
 
 

@@ -105,7 +105,8 @@ class Service:
         except Stopped:
             pass
         finally:
-            self.say("Stopping")
+            if supervisor.children:
+                self.say("Stopping")
             supervisor.stop()
             if self._lock is not None:
                 self._lock.close()
@@ -199,7 +200,7 @@ class Service:
             identity=cluster.identity,
             stop_signal=signal.SIGINT,
             stop_seconds=30,
-            before=cluster.wipe_stale_pid,
+            before=cluster.forget_the_dead,
         )
         supervisor.start(child)
         supervisor.wait_for(
@@ -361,9 +362,9 @@ def check_server(url: str) -> None:
         with psycopg.connect(url, connect_timeout=5) as connection:
             version = connection.info.server_version
     except psycopg.Error as error:
-        reason = (str(error).strip().splitlines() or ["no answer"])[-1]
+        reason = (str(error).strip().splitlines() or ["no answer"])[0].removeprefix("connection failed: ")
         raise EmbeddedError(
-            f"The database at {where} cannot be reached: {reason}",
+            f"The database at {where} cannot be reached: {reason}.",
             "Start it, or correct DATABASE_URL (and DATABASE_OWNER_URL); without them an embedded one is used.",
         ) from None
     if version < OLDEST_POSTGRESQL:

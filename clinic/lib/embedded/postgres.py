@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
@@ -168,19 +169,29 @@ class Cluster:
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
                 )
 
-    def wipe_stale_pid(self) -> None:
-        """Remove a postmaster.pid whose process is gone, which matters where process ids are soon used again."""
+    def forget_the_dead(self) -> None:
+        """Remove a postmaster.pid that would keep PostgreSQL from starting although its process is gone.
+
+        PostgreSQL sees for itself when the number belongs to nobody. It takes a zombie (in a container whose first
+        process reaps nothing), or another program that was given the number since, for itself. The file may only go
+        once no orphaned backend of the dead server can write any more: they keep the data as their directory.
+        """
         path = self.data / "postmaster.pid"
         try:
             pid = int(path.read_text().splitlines()[0])
+            program = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError, IndexError):
             return
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            path.unlink(missing_ok=True)
-        except PermissionError:
+        if b"postgres" in program:
             return
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if (process / "cwd").resolve(strict=True) == self.data.resolve() and (process / "cmdline").read_bytes():
+                    os.kill(int(process.name), signal.SIGKILL)
+                    return
+            except OSError:
+                continue
+        path.unlink(missing_ok=True)
 
 
 def server_version(binary: Path) -> str:
