@@ -17,6 +17,7 @@ from django.utils import timezone, translation
 
 from clinic.access import Caller, authorize, session_caller
 from clinic.actions.access import record_denial
+from clinic.lib import logs
 from clinic.lib.clock import database_now
 from clinic.lib.problems import NotLoggedIn, Problem
 from clinic.models import User
@@ -24,6 +25,34 @@ from clinic.vocabulary import Via
 
 REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 Handler = Callable[[HttpRequest], HttpResponseBase]
+
+
+# Nothing inline, nothing from elsewhere; the one Trusted Types policy registers the service worker.
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; "
+    "connect-src 'self'; manifest-src 'self'; worker-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types sw"
+)
+# The schema browser brings styles of its own, and holds no data.
+DOCS_POLICY = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+class HeadersMiddleware:
+    """Give every answer the content policy, and keep pages and data out of every cache."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        policy = DOCS_POLICY if request.path.startswith("/api/docs/") else CONTENT_POLICY
+        response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
 
 class RequestIdMiddleware:
@@ -36,7 +65,11 @@ class RequestIdMiddleware:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if REQUEST_ID.match(given) else uuid.uuid4().hex
         request.META["clinic.request_id"] = request_id
-        response = self.get_response(request)
+        token = logs.request_id.set(request_id)
+        try:
+            response = self.get_response(request)
+        finally:
+            logs.request_id.reset(token)
         response["X-Request-Id"] = request_id
         return response
 
