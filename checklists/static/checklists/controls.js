@@ -1,0 +1,258 @@
+/**
+ * What a finger touches. Each maker takes (node, give, app) and returns {el, wide?, set(answer)}: `give(value)` records
+ * an answer, `set` paints one. A control never holds an answer of its own.
+ */
+import { button, clock, date, fill, h, icon, localInput, number, quantity, say, sheet, t, typed, unitOf } from "./dom.js";
+import { isNA } from "./model.js";
+
+let serial = 0;
+const text = (v) => (v === undefined || v === null ? "" : `${v}`);
+const plainNumber = (v) => (v !== null && typeof v === "object" ? v.value : v);
+
+/** The words of an answer, as a person would say them. */
+export const words = (node, value) => {
+  if (value === null || value === undefined) return t("no_answer");
+  if (isNA(value)) return `${t("na")}: ${t(`na_${value.not_applicable}`) || value.not_applicable}`;
+  if (Array.isArray(value)) return value.length ? value.map((v) => words({ ...node, type: "choice" }, v)).join(", ") : t("none");
+  if (typeof value === "boolean") return t(value ? "yes" : "no");
+  const option = node.options?.find((o) => text(o.value) === text(value));
+  if (option) return say(option, "label");
+  if (typeof value === "object") return `${number(value.value)} ${unitOf(value.unit)}`;
+  if (typeof value === "number") return `${number(value)} ${unitOf(node.unit)}`.trim();
+  if (node.type === "datetime") return clock(value);
+  return node.type === "date" ? date(value) : text(value);
+};
+
+/** Radios as one outlined box; touching the chosen one again offers to clear it. */
+const segments = (node, give, app, options, kind = "") => {
+  const name = `q${++serial}`;
+  const inputs = options.map(({ value }) => {
+    const input = h("input", { type: "radio", name, value: text(value) });
+    input.given = value;
+    return input;
+  });
+  const label = (o, n) => h("label", {}, inputs[n], h("span", {}, icon("check"), o.label));
+  const el = h("fieldset", { class: `seg ${kind}` }, h("legend", { class: "vh", text: app.name(node) }), options.map(label));
+  let painted = "";
+  el.addEventListener("change", async (event) => {
+    const { given } = event.target;
+    if (given !== NA) return give(given);
+    const reason = await whyNot(node, app);
+    if (reason) give({ not_applicable: reason });
+    else paint();
+  });
+  el.addEventListener("click", async (event) => {
+    if (event.target.type !== "radio" || !event.detail || event.target.value !== painted) return;
+    if (await app.confirm(t("clear_answer"), app.name(node))) give(null);
+  });
+  const paint = () => inputs.forEach((i) => (i.checked = painted !== "" && i.value === painted));
+  const set = (a) => {
+    painted = isNA(a?.value ?? null) ? NA : text(a?.value);
+    paint();
+    el.dataset.at = a?.mark ?? "";
+    el.toggleAttribute("data-held", Boolean(a?.held));
+  };
+  return { el, set, wide: kind === "wrap" };
+};
+const NA = "\u0000na";
+
+const whyNot = (node, app) =>
+  sheet(t("why_na"), (close) => [
+    h("p", { class: "mut", text: app.name(node) }),
+    h("div", { class: "tiles" }, app.reasons().map((r) => button(r.label, () => close(r.value)))),
+  ]);
+
+/** "Not applicable" beside a control, where the definition allows it. */
+const unless = (node, give, app) =>
+  node.na_allowed &&
+  button(t("na"), async () => {
+    const reason = await whyNot(node, app);
+    if (reason) give({ not_applicable: reason });
+  });
+
+const choice = (node, give, app) => {
+  const options = node.type === "boolean"
+    ? [true, false].map((value) => ({ value, label: t(value ? "yes" : "no") }))
+    : node.options.map((o) => ({ value: o.value, label: say(o, "label") }));
+  if (node.na_allowed) options.push({ value: NA, label: t("na") });
+  const letters = options.reduce((n, o) => n + o.label.length + 5, 0);
+  return segments(node, give, app, options, options.length > 5 || letters > app.room ? "wrap" : "");
+};
+
+/** Several: chips that stay in the order of the list; an exclusive one stands alone. */
+const several = (node, give, app) => {
+  const boxes = node.options.map((o) => {
+    const box = h("input", { type: "checkbox" });
+    box.option = o;
+    return box;
+  });
+  const chips = boxes.map((b) => h("label", { class: "pick" }, b, h("span", {}, icon("check"), say(b.option, "label"))));
+  const el = h("fieldset", { class: node.options.length > 12 ? "picks spinal" : "picks" }, h("legend", { class: "vh", text: app.name(node) }), chips);
+  if (node.na_allowed) el.append(unless(node, give, app));
+  el.addEventListener("change", (event) => {
+    const { option, checked } = event.target;
+    if (checked) for (const b of boxes) if (b !== event.target && (option.exclusive || b.option.exclusive)) b.checked = false;
+    const chosen = boxes.filter((b) => b.checked).map((b) => b.option.value);
+    give(chosen.length ? chosen : null);
+  });
+  const set = (a) => {
+    const chosen = Array.isArray(a?.value) ? a.value : [];
+    for (const b of boxes) b.checked = chosen.includes(b.option.value);
+    el.dataset.at = a?.mark ?? "";
+  };
+  return { el, set, wide: true };
+};
+
+/** A sheet with big keys. Resolves with a number, {value, unit} for another unit, or undefined. */
+export const keypad = (title, node, start) =>
+  sheet(
+    title,
+    (close) => {
+      let shown = start === undefined || start === null ? "" : number(plainNumber(start));
+      let fresh = true; // the first key replaces what stood there
+      const units = node.units?.length > 1 ? node.units : undefined;
+      let unit = (start && start.unit) || node.unit;
+      const out = h("output", { class: "typed", "aria-live": "polite" });
+      const tell = h("p", { class: "by" });
+      const factor = () => units?.find((u) => u.code === unit)?.factor ?? 1;
+      const value = () => typed(shown.replace(/\s/g, ""));
+      const wrong = () => {
+        const v = value() * factor();
+        if (Number.isNaN(v) || (node.type === "integer" && !Number.isInteger(value()) && factor() === 1)) return t("not_a_number");
+        return v < node.min || v > node.max ? t("out_of_range", { min: number(node.min), max: number(node.max) }) : "";
+      };
+      const paint = () => {
+        out.replaceChildren(shown || "–", " ", h("small", { text: unitOf(unit) }));
+        const v = value() * factor();
+        const unusual = v > (node.warn_high ?? Infinity) || v < (node.warn_low ?? -Infinity);
+        tell.textContent = shown && wrong() ? wrong() : unusual ? t("unusual") : t("takes", { min: number(node.min), max: number(node.max), unit: unitOf(node.unit) });
+        tell.className = shown && (wrong() || unusual) ? "by amber" : "by";
+        keep.classList.toggle("off", !shown || Boolean(wrong()));
+      };
+      const press = (key) => {
+        if (key === "⌫") shown = shown.slice(0, -1);
+        else shown = (fresh ? "" : shown) + key;
+        fresh = false;
+        paint();
+      };
+      const done = () => {
+        if (shown && !wrong()) close(unit === node.unit ? value() : { value: value(), unit });
+      };
+      const point = number(1.5).includes(",") ? "," : ".";
+      const keys = [..."789456123", node.type === "integer" && !units ? (node.min < 0 ? "-" : "") : point, "0", "⌫"];
+      const pad = h("div", { class: "pad" }, keys.map((k) => (k ? h("button", { type: "button", "aria-label": k === "⌫" ? t("delete_digit") : null, on: { click: () => press(k) } }, k) : h("span"))));
+      const keep = button(t("keep"), done, "pri wide");
+      addKeys(pad, press, done);
+      const choose = units && h("div", { class: "row" }, units.map((u) => button(unitOf(u.code), (e) => {
+        unit = u.code;
+        for (const b of e.target.parentNode.children) b.setAttribute("aria-pressed", b === e.target);
+        paint();
+      }, "chip")));
+      paint();
+      return [out, tell, choose, pad, keep];
+    },
+    { kind: "small" },
+  );
+/** A keyboard, where there is one, types into the pad as well. */
+const addKeys = (pad, press, done) =>
+  setTimeout(() =>
+    pad.closest("dialog")?.addEventListener("keydown", (e) => {
+      if (/^[\d.,-]$/.test(e.key)) press(e.key);
+      else if (e.key === "Backspace") press("⌫");
+      else if (e.key === "Enter" && e.target.tagName !== "BUTTON") done();
+    }),
+  );
+
+const numeric = (node, give, app) => {
+  if (node.type === "integer" && node.min === 0 && node.max === 10 && !node.na_allowed)
+    return segments(node, give, app, [...Array(11).keys()].map((value) => ({ value, label: `${value}` })), "nrs wrap");
+  let now;
+  const step = node.step ?? 1;
+  const move = (by) => {
+    const v = Math.round((plainNumber(now) + by * step) * 1000) / 1000;
+    if (v >= node.min && v <= node.max) give(v);
+  };
+  const value = h("button", { class: "btn val", type: "button", on: { click: async () => {
+    const v = await keypad(app.name(node), node, isNA(now ?? null) ? undefined : now);
+    if (v !== undefined) give(v);
+  } } });
+  const less = h("button", { class: "btn ico", type: "button", "aria-label": t("less", { by: number(step) }), on: { click: () => move(-1) } }, "−");
+  const more = h("button", { class: "btn ico", type: "button", "aria-label": t("more", { by: number(step) }), on: { click: () => move(1) } }, "+");
+  const el = h("div", { class: "num", role: "group", "aria-label": app.name(node) }, less, value, more, unless(node, give, app));
+  const set = (a) => {
+    now = a?.value ?? undefined;
+    const known = typeof plainNumber(now ?? null) === "number";
+    less.hidden = more.hidden = !known || typeof now === "object";
+    el.dataset.at = a?.mark ?? "";
+    const v = plainNumber(now);
+    const unusual = known && (v > (node.warn_high ?? Infinity) || v < (node.warn_low ?? -Infinity));
+    value.classList.toggle("unusual", unusual);
+    fill(value, [now, node.unit], () => known ? [unusual && icon("triangle-alert", t("unusual")), quantity(v, now.unit ?? node.unit)] : now ? words(node, now) : [t("enter"), h("small", { text: unitOf(node.unit) })]);
+    value.setAttribute("aria-label", `${app.name(node)}: ${words(node, now)}`);
+  };
+  return { el, set };
+};
+
+const moment = (node, give, app) => {
+  const day = node.type === "date";
+  const input = h("input", { type: day ? "date" : "datetime-local", class: "field", "aria-label": app.name(node) });
+  const read = (v) => (day ? v : new Date(v).toISOString());
+  input.addEventListener("change", () => give(input.value ? read(input.value) : null));
+  const now = button(t(day ? "today" : "now"), () => give(day ? localInput(Date.now()).slice(0, 10) : new Date().toISOString()));
+  const el = h("div", { class: "num" }, now, input, unless(node, give, app));
+  const set = (a) => {
+    el.dataset.at = a?.mark ?? "";
+    const v = a?.value;
+    const shown = !v || isNA(v) ? "" : day ? v : localInput(v);
+    if (document.activeElement !== input || !input.value) input.value = shown;
+  };
+  return { el, set };
+};
+
+/** Text and scans are kept when the field is left, and after three quiet seconds. */
+const written = (node, give, app) => {
+  const long = (node.max ?? 0) > 120;
+  const input = h(long ? "textarea" : "input", { class: "field", maxlength: node.max, rows: long ? 2 : null, autocomplete: "off", "aria-label": app.name(node), placeholder: node.type === "scan" ? t("scan_or_type") : null });
+  let timer;
+  let last = "";
+  const keep = () => {
+    clearTimeout(timer);
+    const v = input.value.trim();
+    if (v === last || (v && v.length < (node.min ?? 0))) return;
+    last = v;
+    if (node.type === "scan" && v) app.scanned(node, v, give);
+    else give(v || null);
+  };
+  input.addEventListener("change", keep);
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    if (node.type !== "scan") timer = setTimeout(keep, 3000);
+  });
+  addEventListener("pagehide", keep);
+  const set = (a) => {
+    const v = isNA(a?.value ?? null) ? words(node, a.value) : text(a?.value);
+    if (document.activeElement !== input) input.value = last = v;
+    input.dataset.at = a?.mark ?? "";
+  };
+  return { el: h("div", { class: `num ${long ? "long" : ""}` }, input, unless(node, give, app)), set, wide: long };
+};
+
+const person = (node, give, app) => {
+  const el = button(t("choose_person"), async () => {
+    const who = await app.pickPerson(app.name(node));
+    if (who) give(who);
+  });
+  const set = (a) => {
+    el.dataset.at = a?.mark ?? "";
+    fill(el, a?.value ?? "", () => (a?.value ? app.personName(a.value) : t("choose_person")));
+  };
+  return { el, set };
+};
+
+const shownOnly = (node) => {
+  const el = h("output", { class: "computed" });
+  return { el, set: (a) => fill(el, a?.value ?? "", () => (a?.value === undefined || a?.value === null ? t("not_yet") : words(node, a.value))) };
+};
+
+const MAKERS = { boolean: choice, choice, coded: choice, multi_choice: several, integer: numeric, decimal: numeric, datetime: moment, date: moment, text: written, scan: written, user_ref: person };
+export const control = (node, give, app) => (node.computed ? shownOnly(node) : (MAKERS[node.type] ?? written)(node, give, app));

@@ -1,0 +1,64 @@
+/** Keeps every other run of today on the tablet, so that it opens and works without a network as well. */
+import { h, icon, t } from "./dom.js";
+import { call, net } from "./queue.js";
+import { cache } from "./store.js";
+
+const AGAIN = 120000;
+const DAYS = 2 * 86400000;
+
+/** Today's procedures and the state of their open runs, one after another and only when the page is idle. */
+const gather = async (own) => {
+  const day = new Date().toLocaleDateString("sv");
+  const list = await call("GET", `procedures/?day=${day}`);
+  if (list.status !== 200) return;
+  for (const procedure of list.body.results ?? list.body) {
+    const runs = await call("GET", `procedures/${procedure.id}/runs/`);
+    if (runs.status !== 200) continue;
+    for (const run of runs.body.results ?? runs.body) {
+      if (run.id === own || run.phase === "follow_up") continue;
+      const held = await cache.get(`run:${run.id}`);
+      const { status, body, headers } = await call("GET", `runs/${run.id}/`, undefined, held?.etag ? { "If-None-Match": held.etag } : {});
+      if (status === 0) return;
+      if (status === 200) await cache.put(`run:${run.id}`, { ...body, etag: headers.get("ETag"), at: Date.now() });
+      if (status === 403 || status === 404) await cache.drop([`run:${run.id}`]);
+    }
+  }
+};
+/** Yesterday's patients leave the tablet by themselves. */
+const tidy = async () => {
+  for (const name of await cache.names()) {
+    const held = name.startsWith("run:") && (await cache.get(name));
+    if (held && Date.now() - held.at > DAYS) await cache.drop([name]);
+  }
+};
+
+export const others = (app, own) => {
+  const round = async () => {
+    if (net.state === "up" && !document.hidden) {
+      await gather(own);
+      await tidy();
+    }
+    setTimeout(round, AGAIN);
+  };
+  setTimeout(round, 3000);
+};
+
+/** The list of what this tablet holds: shown when a page other than a run is opened without a network. */
+export const shelf = async (el) => {
+  const held = [];
+  for (const name of await cache.names()) if (name.startsWith("run:")) held.push(await cache.get(name));
+  const order = ["pre", "sign_in", "time_out", "intra", "sign_out", "post"];
+  const cases = new Map();
+  for (const run of held.filter(Boolean)) cases.set(run.procedure.id, [...(cases.get(run.procedure.id) ?? []), run]);
+  el.replaceChildren(
+    h("div", { class: "strip" }, icon("wifi-off"), h("p", {}, h("b", { text: t("shelf") }), h("br"), t("shelf_says"))),
+    ...[...cases.values()].map((runs) => {
+      const { patient, levels, room } = runs[0].procedure;
+      return h("section", { class: "card shelf" },
+        h("h2", { text: `${patient.family_name}, ${patient.given_name}` }),
+        h("p", { class: "mut", text: [t("born"), patient.birth_date, (levels ?? []).join(" "), room].filter(Boolean).join(" · ") }),
+        h("div", { class: "row" }, runs.sort((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase)).map((r) => h("a", { class: "btn", href: `/runs/${r.id}/` }, r.status === "signed" && icon("check"), t(`phase_${r.phase}`)))));
+    }),
+    ...(cases.size ? [] : [h("p", { text: t("shelf_empty") })]),
+  );
+};

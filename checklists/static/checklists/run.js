@@ -1,0 +1,293 @@
+/** The run page: draws from what the tablet holds, ticks without waiting, and tells the truth about the network. */
+import { button, h, lang, say, sheet, t } from "./dom.js";
+import { call, net, queue } from "./queue.js";
+import { cache, plain } from "./store.js";
+import { POLL, paintRun, paintState } from "./page.js";
+import { Run, keyAt } from "./model.js";
+import { Rows, rowId } from "./rows.js";
+import { CallNow, Lock, switchTo } from "./people.js";
+import { Cement } from "./cement.js";
+import { report } from "./report.js";
+
+const UNDO = 10000;
+const $ = (id) => document.getElementById(id);
+const runId = location.pathname.match(/^\/runs\/([0-9a-f-]{36})\//)?.[1];
+
+const app = {
+  run: new Run(runId),
+  session: undefined,
+  people: [],
+  phones: [],
+  undos: new Map(),
+  folds: new Map(),
+  etag: undefined,
+  heard: 0,
+  view: "list",
+  notes: [],
+  /** How many letters of options stand beside a question before they go below it. */
+  get room() {
+    return innerWidth < 900 ? 24 : 46;
+  },
+  get offline() {
+    return net.state !== "up";
+  },
+
+  name: (raw) => say(raw),
+  reasons: () => app.run.definition.conventions.reasons.not_applicable.map((r) => ({ value: r.value, label: say(r, "label") })),
+  personName: (user) => app.people.find((p) => p.user === user)?.name ?? user?.name ?? user ?? "",
+  complications: () => JSON.parse($("complications").textContent),
+  confirm: (title, says, yes = t("yes"), no = t("no")) => sheet(title, (close) => [h("p", { text: says }), h("div", { class: "row end" }, button(no, () => close(false)), button(yes, () => close(true), "pri"))], { kind: "small" }),
+  say: (text, kind = "amber") => {
+    app.notes.push({ text, kind });
+    app.paint();
+  },
+  flush: () => queue.flush(),
+  report: (start) => report(app, start),
+  async pickPerson(title) {
+    const { pickPerson } = await import("./people.js");
+    return (await pickPerson(app.people, title))?.user;
+  },
+
+  /** One touch: the control is already painted by the browser; the mark follows at once, everything else after it. */
+  tick(node, at, value, options = {}) {
+    if (app.run.state.status === "signed") app.say(t("phase_is_signed"));
+    const key = keyAt(node, at);
+    const before = app.run.answer(key);
+    const kept = app.run.tick(node, at, value, { who: app.session?.user, label: say(node.raw), ...app.stamp(), ...options });
+    if (!kept) return;
+    app.undos.set(key, { until: Date.now() + UNDO, value: before?.value ?? null, node, at });
+    setTimeout(() => app.paintSoon(), UNDO + 50);
+    app.paintSoon();
+    kept.then(() => app.paintSoon());
+  },
+  /** What goes with every event: whose it is, and what this device's clock thinks. */
+  stamp: () => ({ extra: { ...(app.session?.ticket ? { ticket: app.session.ticket } : {}), clock: { monotonic_ms: Math.round(performance.now()) } } }),
+  undoable: (key) => (app.undos.get(key)?.until > Date.now() ? app.undos.get(key) : undefined),
+  undo(key) {
+    const { node, at, value } = app.undos.get(key);
+    app.tick(node, at, value, { extra: { ...app.stamp().extra, reason: "slip" } });
+    app.undos.delete(key);
+    app.paintSoon();
+  },
+  /** One person decides between two answers; both stay in the history. */
+  decide(node, at, a, chosen) {
+    const newest = a.conflict[a.conflict.length - 1].head;
+    app.tick(node, at, chosen.value, { parent: newest, extra: { ...app.stamp().extra, mode: "resolve" } });
+  },
+  /** A value that one touch confirms; it is never stored before that. */
+  proposal(node, at) {
+    const { prefill } = node.raw;
+    const { procedure, facts } = app.run.state;
+    const own = app.run.state.proposals?.[keyAt(node, at)];
+    if (own !== undefined) return own;
+    if (prefill === "booking")
+      return { "PRE-IDX-01": procedure.indication, "PRE-LVL-01": facts?.["procedure.booked_levels"], "PRE-PRC-01": procedure.kind }[node.id];
+    if (prefill === "previous side" && at.side === "right") return app.run.valueOf(node.id, { level: at.level, side: "left" });
+    if (prefill === "person unlocked") return app.session?.user;
+    return prefill && app.run.nodes.has(prefill) ? app.run.valueOf(prefill) : undefined;
+  },
+  /** Blockers that stand on a row: rules that fire on what was answered, not what is merely open. */
+  blocks: (node) =>
+    app.run.gate.blockers
+      .filter((b) => b.item === node.item && (b.part ?? "") === node.part && b.kind !== "warning" && b.code !== "unanswered" && b.code !== "conflict")
+      .map((b) => ({ ...b, text: [b.level, say(b, "reason")].filter(Boolean).join(": ") })),
+  unfolded: (instance, last) => app.folds.get(instance) ?? last,
+  toggle(instance) {
+    const open = document.getElementById(`f-${instance}`)?.querySelector("[aria-expanded=true]");
+    app.folds.set(instance, !open);
+    app.paint();
+  },
+  repeat(node) {
+    app.folds.clear();
+    const instance = app.run.begin(node);
+    const at = { instance };
+    const when = node.children.find((c) => c.raw.prefill === "now");
+    if (when) app.tick(when, at, new Date().toISOString());
+    app.paint();
+    document.getElementById(`f-${instance}`)?.scrollIntoView({ block: "start" });
+  },
+  /** One touch for a whole examination that found nothing new; each answer is written out and can be changed. */
+  quick(node, at) {
+    const same = node.children.filter((c) => c.raw.options?.some((o) => o.value === "as_baseline") && c.raw.required === "always");
+    if (same.length < 2) return null;
+    return button(t("all_as_before"), () => {
+      const awake = node.children.find((c) => c.id.endsWith(".awake"));
+      if (awake && !app.run.answered(keyAt(awake, at))) app.tick(awake, at, "yes");
+      for (const c of same) if (!app.run.answered(keyAt(c, at))) app.tick(c, at, "as_baseline");
+    });
+  },
+  scanned(node, text, give) {
+    const parts = gs1(text);
+    // A wristband is compared here and only "matched" is kept: the record number is never stored with an answer.
+    if (node.id === "SIN-IDN-01") return give({ matched: text.replace(/\s/g, "") === `${app.run.state.procedure.patient.mrn}`.replace(/\s/g, ""), method: "scan" });
+    give(text);
+    const at = [...app.run.asked].find((s) => s.node.raw === node && app.run.answer(s.key)?.value === text)?.at;
+    if (at && parts) app.run.state.proposals = { ...app.run.state.proposals, ...Object.fromEntries(app.run.nodes.get(node.id).parent.children.filter((c) => c.raw.prefill?.startsWith("UDI")).map((c) => [keyAt(c, at), parts[c.raw.prefill.match(/\d+/)[0]]]).filter(([, v]) => v)) };
+    app.paintSoon();
+  },
+  go(event, slot) {
+    event.preventDefault();
+    app.view = "list";
+    app.folds.set(slot.at.instance, true);
+    app.paint();
+    const el = document.getElementById(rowId(slot.node, slot.at));
+    el?.scrollIntoView({ block: "center" });
+    el?.focus({ preventScroll: true });
+  },
+
+  paintSoon() {
+    if (app.due) return;
+    app.due = true;
+    requestAnimationFrame(() => setTimeout(() => {
+      app.due = false;
+      app.paint();
+    }));
+  },
+  paint() {
+    if (app.run.state) paintRun(app);
+    paintState(app);
+  },
+  async sessionIs(session) {
+    if (!session?.site) return;
+    const other = app.session && app.session.site?.id !== session.site.id;
+    app.session = session;
+    app.people = session.people;
+    app.phones = phoneList(session.site.phone_list);
+    if (other) await cache.forget();
+    lang.set(localStorage.getItem("lang") ?? session.language ?? lang.now);
+    await plain.put("session", { ...session, csrf_token: undefined });
+    app.paint();
+  },
+  async refresh(force) {
+    if (force) app.etag = undefined;
+    await read();
+  },
+};
+
+const phoneList = (list) => (Array.isArray(list) ? list : Object.entries(list ?? {}).map(([name, number]) => ({ name, number })));
+/** What a GS1 code says: {"01": product, "10": lot, "17": "YYYY-MM-DD"}. */
+const gs1 = (text) => {
+  const found = {};
+  let rest = text.replace(/[()]/g, "").replace(/^\]d2/, "");
+  while (rest) {
+    const ai = rest.slice(0, 2);
+    const size = { "01": 14, 11: 6, 17: 6 }[ai];
+    if (!size && ai !== "10" && ai !== "21") break;
+    const end = size ? 2 + size : (rest.indexOf("\u001d") + 1 || rest.length + 1) - 1;
+    found[ai] = rest.slice(2, end);
+    rest = rest.slice(end).replace(/^\u001d/, "");
+  }
+  if (found[17]) found[17] = `20${found[17].slice(0, 2)}-${found[17].slice(2, 4)}-${found[17].slice(4) === "00" ? "28" : found[17].slice(4)}`;
+  return Object.keys(found).length ? found : undefined;
+};
+
+Object.assign(app, { rows: new Rows(app, $("items")), cement: new Cement(app), callNow: new CallNow(app), lock: new Lock(app) });
+
+app.pause = async () => {
+  const reasons = app.run.definition.conventions.reasons.pause ?? [];
+  const open = app.run.state.paused;
+  const reason = open ? "resume" : await sheet(t("pause_why"), (close) => h("div", { class: "tiles" }, reasons.map((r) => button(say(r, "label"), () => close(r.value)))));
+  if (!reason) return;
+  const answer = await call("POST", `runs/${app.run.id}/pauses/`, open ? { resume: true } : { reason });
+  if (answer.status >= 300 || !answer.status) app.say(answer.body?.detail ?? t("needs_network"));
+  app.refresh(true);
+};
+
+/** Read the run from the server; what was sent meanwhile is newer than an answer that was asked for before. */
+const read = async () => {
+  const asked = app.sent;
+  const headers = app.etag ? { "If-None-Match": app.etag } : {};
+  const { status, body, headers: got } = await call("GET", `runs/${app.run.id}/`, undefined, headers);
+  if (status === 200 && asked === app.sent) {
+    app.etag = got.get("ETag");
+    app.run.load({ ...body, definition: body.definition.items ? body.definition : app.run.definition });
+    await keep();
+  }
+  if (status === 404 || status === 403) app.say(body?.detail ?? t("not_found"));
+  app.paint();
+  return status;
+};
+/** The cold start's copy. Signatures are tied to the definition, so both are kept together. */
+const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.now() });
+
+const poll = async () => {
+  if (!document.hidden && app.run.id && !app.polling) {
+    app.polling = true;
+    await read();
+    app.polling = false;
+  }
+  setTimeout(poll, POLL);
+};
+
+const start = async () => {
+  const known = await plain.get("session").catch(() => undefined);
+  if (known) {
+    app.session = known;
+    app.people = known.people;
+    app.phones = phoneList(known.site?.phone_list);
+    lang.set(localStorage.getItem("lang") ?? known.language);
+  }
+  document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "auto";
+  queue.addEventListener("change", () => {
+    app.run.overlay();
+    app.paintSoon();
+  });
+  queue.addEventListener("unkept", () => {
+    app.unkept = true;
+    app.paint();
+  });
+  queue.addEventListener("receipt", ({ detail: { named, answer } }) => {
+    app.sent = (app.sent ?? 0) + 1;
+    for (const [entry, result] of named) {
+      if (entry.kind === "report") app.notes.push({ text: answer?.escalation ? t("paged", { what: entry.label }) : t("report_received", { what: entry.label }), kind: answer?.escalation ? "red" : "amber" });
+      else if (entry.run === app.run.id) app.run.received(entry, result);
+      if (result.outcome === "late" || result.outcome === "held") app.notes.push({ text: `${entry.label}: ${t(`outcome_${result.outcome}`)}`, kind: "amber" });
+    }
+    app.etag = undefined;
+    app.paintSoon();
+    if (app.run.state) keep();
+  });
+  net.addEventListener("change", () => app.paintSoon());
+  setInterval(() => paintState(app), 1000);
+  $("theme").addEventListener("click", () => {
+    const dark = getComputedStyle(document.documentElement).colorScheme.includes("dark");
+    localStorage.setItem("theme", (document.documentElement.dataset.theme = dark ? "light" : "dark"));
+  });
+  $("lang").addEventListener("click", () => {
+    lang.set(lang.now === "en" ? "tr" : "en");
+    localStorage.setItem("lang", lang.now);
+    app.rows.rows.clear();
+    $("items").replaceChildren();
+    app.paint();
+  });
+  $("me").addEventListener("click", async () => {
+    if (!app.session) return location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
+    const session = await switchTo(app);
+    if (session) app.sessionIs(session);
+  });
+
+  await queue.start().catch(() => (app.unkept = true));
+  if (runId) {
+    const held = await cache.get(`run:${runId}`).catch(() => undefined);
+    if (held && !app.run.state) app.run.load(held);
+    app.paint();
+    poll();
+  }
+  const { status, body } = await call("GET", "session/");
+  if (status === 200) await app.sessionIs(body);
+  const { others, shelf } = await import("./others.js");
+  if (runId) others(app, runId);
+  else shelf($("items"));
+  await worker();
+};
+
+/** Where the browser has no service worker (plain http on the LAN), there is no cold start offline, and the page says so. */
+const worker = async () => {
+  if (!navigator.serviceWorker) return app.say(t("no_offline"));
+  const url = document.body.dataset.worker;
+  const policy = globalThis.trustedTypes?.createPolicy("sw", { createScriptURL: (text) => (text === url ? text : "") });
+  await navigator.serviceWorker.register(policy ? policy.createScriptURL(url) : url, { scope: "/" }).catch(() => app.say(t("no_offline")));
+};
+
+globalThis.tablet = app;
+start();
