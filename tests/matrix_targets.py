@@ -55,7 +55,9 @@ def _procedure(place: Place) -> Procedure:
 
 
 #: url name → arguments of the place's own record; routes without arguments need no line
-ARGUMENTS: dict[str, Callable[[Place], dict[str, Any]]] = {}
+ARGUMENTS: dict[str, Callable[[Place], dict[str, Any]]] = {
+    "page-run": lambda place: {"public_id": place["procedure"].public_id},
+}
 
 #: url name → body of a write, where an empty one would not do
 BODIES: dict[str, Callable[[Place], Any]] = {}

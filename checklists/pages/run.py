@@ -24,11 +24,24 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.csrf import ensure_csrf_cookie
 
-from complications.rules.catalogue import default_catalogue
+from complications.rules.catalogue import complications
 
 MODULES = [
     f"checklists/{name}.js"
-    for name in ("rules", "store", "queue", "dom", "model", "controls", "rows", "page", "cement", "people", "report", "others")
+    for name in (
+        "rules",
+        "store",
+        "queue",
+        "dom",
+        "model",
+        "controls",
+        "rows",
+        "page",
+        "cement",
+        "people",
+        "report",
+        "others",
+    )
 ]
 SHEETS = ["clinic/tokens.css", "clinic/components.css", "clinic/run.css", "checklists/tablet.css"]
 ICONS = [
@@ -53,7 +66,11 @@ def _read_template(name: str) -> str:
 def sprite() -> SafeString:
     """Return the icons of the page as one hidden SVG, with the symbols of `clinic/icons.svg` that it uses."""
     path = finders.find("clinic/icons.svg")
-    symbols = dict(re.findall(r'(?s)(?=<symbol id="i-([a-z0-9-]+)")(<symbol.*?</symbol>)', Path(str(path)).read_text(encoding="utf-8")))
+    symbols = dict(
+        re.findall(
+            r'(?s)(?=<symbol id="i-([a-z0-9-]+)")(<symbol.*?</symbol>)', Path(str(path)).read_text(encoding="utf-8")
+        )
+    )
     # Our own file, not a person's words.
     return mark_safe(  # noqa: S308
         '<svg class="sprite" aria-hidden="true">' + "".join(symbols[name] for name in ICONS) + "</svg>"
@@ -71,7 +88,7 @@ def shell_html() -> str:
             "sprite": sprite(),
             "words": words(),
             "complications": [
-                {"value": one.code, "label": one.name, "label_tr": one.name_tr} for one in default_catalogue().complications
+                {"value": code, "label": one.name, "label_tr": one.name_tr} for code, one in complications().items()
             ],
         },
     )
@@ -91,7 +108,10 @@ def shell(request: HttpRequest) -> HttpResponse:
 def service_worker(request: HttpRequest) -> HttpResponse:
     """GET /sw.js: the service worker with the list of what it keeps."""
     html = shell_html()
-    keep = [*(static(name) for name in (*SHEETS, *MODULES, "checklists/run.js", "clinic/icon.svg")), reverse("page-manifest")]
+    keep = [
+        *(static(name) for name in (*SHEETS, *MODULES, "checklists/run.js", "clinic/icon.svg")),
+        reverse("page-manifest"),
+    ]
     version = sha256("\n".join([html, *keep]).encode()).hexdigest()[:16]
     response = render(
         request,

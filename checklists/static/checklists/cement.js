@@ -20,6 +20,14 @@ const vertebra = (kind) => {
   return svg;
 };
 
+/** How much of what: a fill, and a tick at the limit two thirds along. */
+const gauge = (value, limit, over) => {
+  const [filled, tick] = [h("i", { class: over ? "fill late" : "fill" }), h("i", { class: "lim" })];
+  filled.style.insetInline = `0 ${100 - Math.min(100, (value / limit) * 67)}%`;
+  tick.style.insetInlineStart = "67%";
+  return h("div", { class: "win", "aria-hidden": "true" }, filled, tick);
+};
+
 export class Cement {
   constructor(app) {
     this.app = app;
@@ -69,7 +77,7 @@ export class Cement {
     fill(this.total, [total, limit], () => [
       h("h2", { class: "over", text: t("cement_session") }),
       h("p", { class: `big ${over ? "amber" : ""}` }, over ? icon("triangle-alert", t("unusual")) : null, total === undefined ? "0" : number(total), " ", h("small", { text: "mL" })),
-      limit && h("progress", { class: over ? "over-limit" : "", max: limit * 1.5, value: total ?? 0, "aria-label": t("cement_session") }),
+      limit && gauge(total ?? 0, limit, over),
       limit && h("p", { class: "t14 mut", text: t("warns_above", { n: `${number(limit)} mL` }) }),
     ]);
     const left = run.missing.filter(({ node }) => node.id !== "INT-CMT-05");

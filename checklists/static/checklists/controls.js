@@ -193,18 +193,28 @@ const numeric = (node, give, app) => {
   return { el, set };
 };
 
+/** A time: "now" in one touch; another one is typed, and only then does its field stand there. */
 const moment = (node, give, app) => {
   const day = node.type === "date";
-  const input = h("input", { type: day ? "date" : "datetime-local", class: "field", "aria-label": app.name(node) });
+  const input = h("input", { type: day ? "date" : "datetime-local", class: "field", "aria-label": app.name(node), hidden: true });
   const read = (v) => (day ? v : new Date(v).toISOString());
   input.addEventListener("change", () => give(input.value ? read(input.value) : null));
   const now = button(t(day ? "today" : "now"), () => give(day ? localInput(Date.now()).slice(0, 10) : new Date().toISOString()));
-  const el = h("div", { class: "num" }, now, input, unless(node, give, app));
+  const other = button(t(day ? "other_date" : "other_time"), () => {
+    other.hidden = true;
+    input.hidden = false;
+    input.value ||= localInput(Date.now()).slice(0, day ? 10 : 16);
+    input.focus();
+  });
+  const el = h("div", { class: "num" }, now, other, input, unless(node, give, app));
   const set = (a) => {
     el.dataset.at = a?.mark ?? "";
     const v = a?.value;
     const shown = !v || isNA(v) ? "" : day ? v : localInput(v);
-    if (document.activeElement !== input || !input.value) input.value = shown;
+    if (document.activeElement === input) return;
+    if (input.value !== shown) input.value = shown;
+    input.hidden = !shown;
+    other.hidden = Boolean(shown);
   };
   return { el, set };
 };

@@ -1,5 +1,5 @@
 /** Keeps every other run of today on the tablet, so that it opens and works without a network as well. */
-import { h, icon, t } from "./dom.js";
+import { date, h, icon, t } from "./dom.js";
 import { call, net } from "./queue.js";
 import { cache } from "./store.js";
 
@@ -51,12 +51,12 @@ export const shelf = async (el) => {
   const cases = new Map();
   for (const run of held.filter(Boolean)) cases.set(run.procedure.id, [...(cases.get(run.procedure.id) ?? []), run]);
   el.replaceChildren(
-    h("div", { class: "strip" }, icon("wifi-off"), h("p", {}, h("b", { text: t("shelf") }), h("br"), t("shelf_says"))),
+    h("div", { class: "rh" }, h("div", {}, h("h1", { text: t("shelf") }), h("p", { class: "pb-s", text: t("shelf_says") }))),
     ...[...cases.values()].map((runs) => {
       const { patient, levels, room } = runs[0].procedure;
       return h("section", { class: "card shelf" },
         h("h2", { text: `${patient.family_name}, ${patient.given_name}` }),
-        h("p", { class: "mut", text: [t("born"), patient.birth_date, (levels ?? []).join(" "), room].filter(Boolean).join(" · ") }),
+        h("p", { class: "mut", text: [`${t("born")} ${date(patient.birth_date)}`, (levels ?? []).join(" "), room].filter(Boolean).join(" · ") }),
         h("div", { class: "row" }, runs.sort((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase)).map((r) => h("a", { class: "btn", href: `/runs/${r.id}/` }, r.status === "signed" && icon("check"), t(`phase_${r.phase}`)))));
     }),
     ...(cases.size ? [] : [h("p", { text: t("shelf_empty") })]),

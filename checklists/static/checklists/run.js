@@ -227,6 +227,7 @@ const start = async () => {
     app.phones = phoneList(known.site?.phone_list);
     lang.set(localStorage.getItem("lang") ?? known.language);
   }
+  $("lang").textContent = lang.now === "en" ? "TR" : "EN";
   document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "auto";
   queue.addEventListener("change", () => {
     app.run.overlay();
@@ -254,11 +255,8 @@ const start = async () => {
     localStorage.setItem("theme", (document.documentElement.dataset.theme = dark ? "light" : "dark"));
   });
   $("lang").addEventListener("click", () => {
-    lang.set(lang.now === "en" ? "tr" : "en");
-    localStorage.setItem("lang", lang.now);
-    app.rows.rows.clear();
-    $("items").replaceChildren();
-    app.paint();
+    localStorage.setItem("lang", lang.now === "en" ? "tr" : "en");
+    location.reload();
   });
   $("me").addEventListener("click", async () => {
     if (!app.session) return location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
@@ -277,7 +275,12 @@ const start = async () => {
   if (status === 200) await app.sessionIs(body);
   const { others, shelf } = await import("./others.js");
   if (runId) others(app, runId);
-  else shelf($("items"));
+  else {
+    document.body.classList.add("bare");
+    const el = h("div");
+    $("items").replaceWith(el);
+    shelf(el);
+  }
   await worker();
 };
 
