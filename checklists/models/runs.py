@@ -1,0 +1,82 @@
+"""A list being worked through for one procedure."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.db import models
+
+from checklists.models.definitions import Definition
+from checklists.vocabulary import Phase, RunStatus
+from clinic.models.constraints import one_of
+from clinic.models.people import User
+from clinic.models.procedures import Procedure
+
+#: open ──(everybody named has signed)──▶ signed. A signed run never opens again: what comes later is an amendment.
+RUN_ARROWS: dict[str, frozenset[str]] = {
+    RunStatus.OPEN: frozenset({RunStatus.SIGNED}),
+    RunStatus.SIGNED: frozenset(),
+}
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Questions about runs."""
+
+    def of_phases(self) -> Self:
+        """Return the six lists, without the forms of the follow-up."""
+        return self.exclude(phase=Phase.FOLLOW_UP)
+
+    def in_order(self) -> Self:
+        """Order as the phases follow each other."""
+        order = [models.When(phase=phase, then=models.Value(place)) for place, phase in enumerate(Phase)]
+        return self.order_by(models.Case(*order, default=models.Value(99)), "id")
+
+
+class Run(models.Model):
+    """One definition for one procedure; it keeps its definition whatever is published later.
+
+    `last_seq` numbers the events of the run; `revision` rises with every change that a reader can see (its ETag).
+    """
+
+    public_id = models.UUIDField(unique=True)
+    procedure = models.ForeignKey(Procedure, on_delete=models.PROTECT, related_name="runs")
+    phase = models.CharField(max_length=20)
+    definition = models.ForeignKey(Definition, on_delete=models.PROTECT, related_name="runs")
+    status = models.CharField(max_length=20, default=RunStatus.OPEN.value)
+    is_emergency = models.BooleanField(default=False)
+    follow_up = models.UUIDField(null=True, blank=True, unique=True, help_text="the follow-up whose form this is")
+    last_seq = models.PositiveIntegerField(default=0)
+    revision = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField()
+    opened_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    signed_at = models.DateTimeField(null=True, blank=True)
+    paused_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["procedure", "phase"],
+                condition=~models.Q(phase=Phase.FOLLOW_UP.value),
+                name="run_once_per_phase",
+            ),
+            one_of("phase", Phase, "run_phase_known"),
+            one_of("status", RunStatus, "run_status_known"),
+            models.CheckConstraint(
+                condition=models.Q(status=RunStatus.OPEN.value, signed_at=None)
+                | models.Q(status=RunStatus.SIGNED.value, signed_at__isnull=False),
+                name="run_signed_at_when_signed",
+            ),
+        ]
+        indexes = [
+            # the sweep for sign-outs that nobody signed
+            models.Index(
+                fields=["phase", "opened_at"],
+                condition=models.Q(status=RunStatus.OPEN.value),
+                name="run_open_by_phase",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.public_id)
