@@ -40,6 +40,8 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 # The house, ground floor first: routes, exports and beat entries are found through these names.
 HOUSE = ["clinic", "complications", "checklists"]
+# What the upper floors put into a database once it is migrated: management commands, named by strings only.
+PREPARE = [["definitions", "publish"]]
 # Dotted strings of the probes that /healthz asks, on whatever floor they live.
 HEALTH_PROBES: list[str] = []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
+import pgtrigger
 from django.db import models
 
 from checklists.models.definitions import Definition
@@ -76,6 +77,20 @@ class Run(models.Model):
                 condition=models.Q(status=RunStatus.OPEN.value),
                 name="run_open_by_phase",
             ),
+        ]
+
+        triggers = [
+            pgtrigger.Protect(
+                name="keeps_its_definition",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__definition__df=pgtrigger.F("new__definition")),
+            ),
+            pgtrigger.Protect(
+                name="signed_stays_signed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__status="signed", new__status__df="signed"),
+            ),
+            pgtrigger.Protect(name="is_kept", operation=pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 
 class Command(BaseCommand):
-    """Migrate, give the roles their rights, and collect the static files. Safe to repeat; fast when nothing changed."""
+    """Migrate, give the roles their rights, publish the lists, and collect the static files. Safe to repeat; fast when nothing changed."""
 
     help = "Migrate as the owner, make the roles, collect the static files (before the service starts)."
 
@@ -23,6 +23,8 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", verbosity=1, interactive=False)
         call_command("roles")
+        for command in settings.PREPARE:
+            call_command(*command)
         collect_static()
 
 

@@ -1,0 +1,76 @@
+"""What stored answers set in motion beyond their list: facts of the procedure, examinations, deficits, drafts, timers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from checklists.models import Answer, Event, Run
+from checklists.queries.state import evaluate, load_state
+from checklists.rules.evaluation import Evaluation
+from checklists.rules.facts import Examined, examinations, level_facts, procedure_facts
+from checklists.rules.nodes import Key
+from checklists.rules.values import parse_instant
+from checklists.vocabulary import Phase
+from clinic.actions.procedures import record_exam, update_facts
+from clinic.models import Actor
+from clinic.vocabulary import ExamKind, ProcedureStatus
+
+
+def set_in_motion(
+    *,
+    run: Run,
+    before: Mapping[Key, Any],
+    stored: Mapping[Key, Any],
+    folded: Collection[Key],
+    events: Collection[Event],
+    by: Actor,
+    now: datetime,
+) -> None:
+    """Act on what a batch stored, in its transaction.
+
+    `before` are the values that stood at the touched keys, `stored` the values of all stored events (a late or held one counts for
+    deficits too), `folded` the keys whose answers changed. Facts follow the answers only.
+    """
+    state = load_state(run.procedure, now, open_escalation=False)
+    if run.phase == Phase.FOLLOW_UP:
+        rows = Answer.objects.filter(run=run).values_list("item", "part", "level", "side", "instance", "value")
+        state = replace(state, answers={**state.answers, **{Key(*pieces): value for *pieces, value in rows}})
+    after = evaluate(run, state)
+    _project(run, after, folded, by=by, now=now)
+    shown = evaluate(run, replace(state, answers={**state.answers, **stored}))
+    _record_exams(run, shown, stored, events, by=by, now=now)
+
+
+def _project(run: Run, after: Evaluation, folded: Collection[Key], *, by: Actor, now: datetime) -> None:
+    procedure = run.procedure
+    facts = procedure_facts(after, folded)
+    started = run.phase in {Phase.SIGN_IN, Phase.TIME_OUT, Phase.INTRA}
+    if folded and started and procedure.status == ProcedureStatus.BOOKED:
+        facts["status"] = ProcedureStatus.IN_PROGRESS.value
+    levels = level_facts(after, folded)
+    if facts or levels:
+        update_facts(procedure=procedure, facts=facts, level_facts=levels, by=by, now=now)
+
+
+def _record_exams(
+    run: Run, shown: Evaluation, stored: Mapping[Key, Any], events: Collection[Event], *, by: Actor, now: datetime
+) -> None:
+    for found in examinations(shown, stored):
+        record_exam(
+            procedure=run.procedure,
+            kind=ExamKind(found.kind),
+            exam=found.exam,
+            source=f"run:{run.public_id}:{found.instance}".rstrip(":"),
+            occurred_at=_examined_at(found, events, now),
+            by=by,
+            now=now,
+        )
+
+
+def _examined_at(found: Examined, events: Collection[Event], now: datetime) -> datetime:
+    """Return when an examination was made: as its list says, else when the newest of its ticks was made."""
+    said = parse_instant(found.at)
+    return said or max((event.occurred_at for event in events), default=now)
