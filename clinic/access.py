@@ -12,7 +12,7 @@ from uuid import UUID
 from django.http import HttpRequest
 
 from clinic.lib.problems import Denied, NotFound, NotLoggedIn
-from clinic.models import Actor, ApiToken, Membership, Patient, Procedure, Site, Tablet, User
+from clinic.models import Actor, ApiToken, Export, Membership, Patient, Procedure, Site, Tablet, User
 from clinic.vocabulary import Role, Via
 
 MATRIX_FILE = Path(__file__).with_name("authorization.toml")
@@ -186,3 +186,20 @@ def access_colleague(caller: Caller, username: str) -> User:
     if user is None:
         raise NotFound("unknown_user", "Nobody with that user name works at this site.")
     return user
+
+
+def access_export(caller: Caller, dataset: str, public_id: str) -> Export:
+    """Return a finished export of the caller's site; raise NotFound otherwise, also while it is still running."""
+    try:
+        number = UUID(public_id)
+    except ValueError:
+        raise NotFound from None
+    export = (
+        Export.objects.filter(site=caller.place, dataset=dataset, public_id=number)
+        .exclude(manifest=None)
+        .select_related("site", "requested_by")
+        .first()
+    )
+    if export is None:
+        raise NotFound("not_found", "There is no finished export with that id at your site.")
+    return export

@@ -42,6 +42,9 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 HOUSE = ["clinic", "complications", "checklists"]
 # What the upper floors put into a database once it is migrated: management commands, named by strings only.
 PREPARE = [["definitions", "publish"]]
+# What can be exported: dotted strings of each package's datasets, and of the audit streams that upper floors own.
+EXPORTS = ["clinic.exports.ground.DATASETS"]
+AUDIT_STREAMS: list[str] = []
 # Dotted strings of the probes that /healthz asks, on whatever floor they live.
 HEALTH_PROBES: list[str] = []
 
@@ -206,6 +209,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    # `format` is a parameter of the exports, not a way to choose a renderer.
+    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "clinic.api.problems.problem_response",
 }
 SPECTACULAR_SETTINGS = {

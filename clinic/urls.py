@@ -5,10 +5,14 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import import_string
 
-from clinic.api import patients, session
+from clinic.api import exports, patients, session
 from clinic.pages import health, home, inbox, preferences
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("exports/", exports.ExportListView.as_view(), name="api-exports"),
+    path("exports/<slug:dataset>", exports.ExportView.as_view(), name="api-export"),
+    path("exports/<slug:dataset>/identified", exports.IdentifiedExportView.as_view(), name="api-export-identified"),
+    path("exports/<slug:dataset>/manifest", exports.ExportManifestView.as_view(), name="api-export-manifest"),
     path("patients/search/", patients.PatientSearchView.as_view(), name="api-patient-search"),
     path("session/", session.SessionView.as_view(), name="api-session"),
     path("session/switch/", session.SwitchView.as_view(), name="api-session-switch"),

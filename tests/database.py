@@ -31,7 +31,8 @@ def create() -> str:
 def drop(name: str) -> None:
     """Remove the copy."""
     connection.close()
-    with psycopg.connect(with_database(os.environ["DATABASE_OWNER_URL"], "postgres"), autocommit=True) as owner:
+    # As the superuser: only that role may end the server's own housekeeping in a database that goes.
+    with psycopg.connect(with_database(os.environ["DATABASE_RESET_URL"], "postgres"), autocommit=True) as owner:
         owner.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 

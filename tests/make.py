@@ -12,7 +12,7 @@ from psycopg.types.range import TimestamptzRange
 
 from clinic.actions.procedures import Booking, PatientDetails, book_procedure
 from clinic.lib.clock import database_now
-from clinic.models import Actor, Membership, Procedure, Room, Shift, Site, User
+from clinic.models import Actor, Export, Membership, Procedure, Room, Shift, Site, User
 from clinic.vocabulary import Post, Role
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who exist in tests only
@@ -107,3 +107,21 @@ def make_shift(
     around = around or database_now()
     period = TimestamptzRange(around - timedelta(days=1), around + timedelta(days=1))
     return Shift.objects.create(site=site, user=user, post=str(post), rank=rank, period=period)
+
+
+def make_export(site: Site, user: User, dataset: str = "procedures", **fields: Any) -> Export:
+    """A finished export with a short manifest."""
+    now = database_now()
+    values: dict[str, Any] = {
+        "format": "csv",
+        "as_of_epoch": 1,
+        "as_of_xid": 1,
+        "status": "finished",
+        "started_at": now,
+        "ended_at": now,
+        "rows": 0,
+        "bytes": 0,
+        "sha256": "0" * 64,
+        "manifest": {"dataset": dataset, "schema_version": 1, "pseudonym_key_id": ""},
+    }
+    return Export.objects.create(site=site, dataset=dataset, requested_by=user, **{**values, **fields})

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from clinic.models import Procedure, Site, User
+from clinic.models import Export, Procedure, Site, User
 from clinic.vocabulary import Role
-from tests.make import make_procedure, make_site, make_user
+from tests.make import make_export, make_procedure, make_site, make_user
 
 Maker = Callable[["Place"], Any]
 RECORDS: dict[str, Maker] = {}
@@ -62,5 +62,23 @@ ARGUMENTS: dict[str, Callable[[Place], dict[str, Any]]] = {
 #: url name → body of a write, where an empty one would not do
 BODIES: dict[str, Callable[[Place], Any]] = {}
 
+#: url name → query of the address, where the record is named there
+QUERIES: dict[str, Callable[[Place], dict[str, str]]] = {}
+
+#: routes whose arguments name a thing that is the same at every site
+SAME_EVERYWHERE: set[str] = set()
+
 #: routes of allauth's own views, tried by the log-in tests
 NOT_OURS = ("account_", "mfa_")
+
+
+@record("export")
+def _export(place: Place) -> Export:
+    return make_export(place.site, place.people["administrator"])
+
+
+ARGUMENTS["api-export"] = ARGUMENTS["api-export-identified"] = lambda place: {"dataset": "procedures"}
+ARGUMENTS["api-export-manifest"] = lambda place: {"dataset": place["export"].dataset}
+QUERIES["api-export-manifest"] = lambda place: {"export": str(place["export"].public_id)}
+QUERIES["api-export-identified"] = lambda place: {"reason": "the test walks every cell"}
+SAME_EVERYWHERE |= {"api-export", "api-export-identified"}
