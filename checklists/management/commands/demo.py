@@ -1,0 +1,54 @@
+"""manage.py demo: the made-up clinic that a newcomer sees; refused where DEMO=0."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from checklists.management.demo.clinic import set_up_sites
+from checklists.management.demo.history import write_history
+from checklists.management.demo.loading import load
+from clinic.lib.clock import database_now
+from clinic.models import Site
+
+
+class Command(BaseCommand):
+    """`seed`, `history` and `load` write made-up rows; each is safe to repeat, and `load` adds more each time."""
+
+    help = "Fill the database with a made-up clinic: demo seed, demo history, demo load --procedures N."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Declare what can be made."""
+        what = parser.add_subparsers(dest="what", required=True)
+        what.add_parser("seed", help="sites, people, rota, accounts; before the first page")
+        history = what.add_parser("history", help="a year of past cases; in the background after the first page")
+        history.add_argument("--scale", type=float, default=1.0, help="share of the usual number of cases")
+        load = what.add_parser("load", help="any number of past cases, quickly")
+        load.add_argument("--procedures", type=int, required=True)
+        load.add_argument("--site", default="A")
+        load.add_argument("--years", type=int, default=3, help="how far back they reach")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Make what was asked for."""
+        if not settings.DEMO:
+            raise CommandError("This service is not a demo (DEMO=0): made-up patients are not mixed with real ones.")
+        getattr(self, options["what"])(**options)
+
+    def seed(self, **options: Any) -> None:
+        """Set up the sites."""
+        accounts = set_up_sites(database_now())
+        self.stdout.write(f"{len(accounts)} accounts in {settings.DATA_DIR}/demo-accounts.json")
+
+    def history(self, *, scale: float, **options: Any) -> None:
+        """Write the past year."""
+        write_history(database_now(), scale=scale, tell=self.stdout.write)
+
+    def load(self, *, procedures: int, site: str, years: int, **options: Any) -> None:
+        """Write many past cases."""
+        place = Site.objects.filter(code=site).first()
+        if place is None:
+            raise CommandError(f"There is no site {site!r}. Run `manage.py demo seed` first, or name another site.")
+        if procedures < 1 or years < 1:
+            raise CommandError("Give at least one procedure and one year.")
+        done = load(place, procedures=procedures, years=years, now=database_now(), tell=self.stdout.write)
+        self.stdout.write(str(done))

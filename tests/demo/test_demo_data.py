@@ -1,0 +1,158 @@
+"""The made-up clinic: it can be made twice, its chains hold, its numbers are those that were published."""
+
+import json
+import random
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.conf import settings as django_settings
+from django.core.management import CommandError, call_command
+
+from checklists.management.demo.accounts import accounts_file
+from checklists.management.demo.cases import Case, cases
+from checklists.management.demo.people import PLACES
+from clinic.lib.clock import database_now
+from clinic.models import ApiToken, Procedure, Shift, Site, User
+from clinic.queries import verify_audit
+from clinic.vocabulary import Post
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _demo(settings: Any, tmp_path: Path) -> None:
+    settings.DATA_DIR = tmp_path
+    settings.DEMO = True
+    # Nineteen people with two Argon2 hashes each would cost every test four seconds.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="module")
+def many_cases() -> list[Case]:
+    stream = cases(
+        random.Random(7),  # noqa: S311 - made-up cases
+        count=20_000,
+        first=date(2025, 3, 1),
+        last=date(2026, 2, 28),
+        zone=ZoneInfo("Europe/Istanbul"),
+        prefix="X",
+        operators=4,
+    )
+    return list(stream)
+
+
+def test_seeding_makes_everybody_the_contract_names_with_working_credentials() -> None:
+    call_command("demo", "seed")
+    accounts = json.loads(accounts_file().read_text())
+    assert {"nurse", "nurse2", "surgeon", "surgeon2", "head", "anaesthetist", "followup", "admin", "auditor"} <= {
+        name for name, account in accounts.items() if account["site"] == "A"
+    }
+    assert {"nurse_b", "surgeon_b"} == {name for name, account in accounts.items() if account["site"] == "B"}
+    assert accounts_file().stat().st_mode & 0o777 == 0o600
+    surgeon = User.objects.get(username="surgeon")
+    assert surgeon.check_password(accounts["surgeon"]["password"])
+    assert surgeon.check_pin(accounts["surgeon"]["pin"])
+    assert len({account["password"] for account in accounts.values()}) == len(accounts)
+
+
+def test_seeding_again_changes_nothing() -> None:
+    call_command("demo", "seed")
+    before = accounts_file().read_bytes(), Shift.objects.count(), ApiToken.objects.count(), User.objects.count()
+    call_command("demo", "seed")
+    assert (
+        accounts_file().read_bytes(),
+        Shift.objects.count(),
+        ApiToken.objects.count(),
+        User.objects.count(),
+    ) == before
+
+
+def test_a_lost_accounts_file_is_made_again() -> None:
+    call_command("demo", "seed")
+    before = json.loads(accounts_file().read_text())
+    accounts_file().unlink()
+    call_command("demo", "seed")
+    after = json.loads(accounts_file().read_text())
+    assert after["nurse"]["token"] != before["nurse"]["token"]
+    assert User.objects.get(username="nurse").check_pin(after["nurse"]["pin"])
+
+
+def test_every_post_is_staffed_from_a_month_ago_to_a_year_ahead() -> None:
+    call_command("demo", "seed")
+    now = database_now()
+    for site in Site.objects.all():
+        for days in (-31, 0, 100, 364):
+            at = now + timedelta(days=days)
+            on_duty = {(row.post, row.rank) for row in Shift.objects.on_duty(site, at)}
+            assert {post for post, _ in on_duty} == set(Post), (site.code, days)
+            assert (Post.ON_CALL_SPINE, 2) in on_duty
+
+
+def test_site_d_runs_sixty_times_faster_and_the_others_do_not() -> None:
+    call_command("demo", "seed")
+    assert {place.code: place.time_scale for place in PLACES} == {"A": 1, "B": 1, "D": 60}
+    assert Site.objects.get(code="D").time_scale == 60
+
+
+def test_history_and_load_leave_whole_audit_chains() -> None:
+    call_command("demo", "seed")
+    call_command("demo", "history", "--scale", "0.05")
+    call_command("demo", "load", "--procedures", "200")
+    result = verify_audit()
+    assert (result.faults, result.exit_code) == ([], 0)
+    assert Procedure.objects.filter(site__code="A").count() == 200 + 23
+    assert Procedure.objects.filter(scheduled_at__gt=database_now()).count() == 0
+
+
+def test_history_that_was_cut_off_goes_on_and_a_whole_one_is_left_alone() -> None:
+    call_command("demo", "seed")
+    call_command("demo", "history", "--scale", "0.02")
+    call_command("demo", "history", "--scale", "0.04")
+    count = Procedure.objects.count()
+    call_command("demo", "history", "--scale", "0.04")
+    assert Procedure.objects.count() == count
+
+
+def test_every_past_case_has_its_version_rows() -> None:
+    call_command("demo", "seed")
+    call_command("demo", "load", "--procedures", "50")
+    for procedure in Procedure.objects.prefetch_related("levels"):
+        assert procedure.versions.count() == 1  # type: ignore[attr-defined]
+        assert all(level.versions.count() == 1 for level in procedure.levels.all())  # type: ignore[attr-defined]
+
+
+def test_made_up_patients_are_refused_where_real_ones_may_be(settings: Any) -> None:
+    settings.DEMO = False
+    with pytest.raises(CommandError, match="DEMO=0"):
+        call_command("demo", "seed")
+    assert not Site.objects.exists()
+    assert django_settings.DEMO is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "low", "high"),
+    [
+        # shares of procedures with at least one such event, around the published rate per level or procedure
+        ("vertebroplasty", "LEK-DIS", 0.28, 0.40),
+        ("kyphoplasty", "LEK-DIS", 0.09, 0.15),
+        ("vertebroplasty", "EMB-PCA", 0.014, 0.024),
+        ("kyphoplasty", "FRX-ADJ", 0.07, 0.11),
+    ],
+)
+def test_complications_come_at_published_rates(
+    many_cases: list[Case], kind: str, code: str, low: float, high: float
+) -> None:
+    those = [case for case in many_cases if case.kind == kind]
+    share = sum(any(event.code == code for event in case.events) for case in those) / len(those)
+    assert low < share < high
+
+
+def test_cases_are_possible(many_cases: list[Case]) -> None:
+    for case in many_cases[:2000]:
+        assert case.scheduled_at <= case.started_at < case.incision_at < case.ended_at < case.left_at
+        assert 1 <= len(case.levels) <= 4
+        assert case.patient.birth_date.year <= case.scheduled_at.year - case.age
+        assert all(0.8 <= level.cement_ml <= 8 for level in case.levels)
