@@ -17,6 +17,7 @@ export const words = (node, value) => {
   if (typeof value === "boolean") return t(value ? "yes" : "no");
   const option = node.options?.find((o) => text(o.value) === text(value));
   if (option) return say(option, "label");
+  if (typeof value === "object" && "matched" in value) return t(value.matched ? "matches" : "matches_not");
   if (typeof value === "object") return `${number(value.value)} ${unitOf(value.unit)}`;
   if (typeof value === "number") return `${number(value)} ${unitOf(node.unit)}`.trim();
   if (node.type === "datetime") return clock(value);
@@ -50,7 +51,6 @@ const segments = (node, give, app, options, kind = "") => {
     painted = isNA(a?.value ?? null) ? NA : text(a?.value);
     paint();
     el.dataset.at = a?.mark ?? "";
-    el.toggleAttribute("data-held", Boolean(a?.held));
   };
   return { el, set, wide: kind === "wrap" };
 };
@@ -240,7 +240,7 @@ const written = (node, give, app) => {
   });
   addEventListener("pagehide", keep);
   const set = (a) => {
-    const v = isNA(a?.value ?? null) ? words(node, a.value) : text(a?.value);
+    const v = typeof a?.value === "object" && a.value ? words(node, a.value) : text(a?.value);
     if (document.activeElement !== input) input.value = last = v;
     input.dataset.at = a?.mark ?? "";
   };

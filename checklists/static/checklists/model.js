@@ -17,17 +17,22 @@ export class Run {
     this.opened = new Map(); // repeat name → repetitions begun here that hold no answer yet
   }
 
-  /** Take what the server (or the sealed cache) says; docs/definitions.md has the shape. */
+  /** Take what the server (or the sealed cache) says; the definition comes once, later answers leave it out. */
   load(state) {
     this.state = state;
-    if (state.definition && state.definition.sha256 !== this.definition?.sha256) {
-      this.definition = state.definition;
-      this.index = buildIndex([state.definition]);
+    const { sha256, content } = state.definition;
+    if (content && sha256 !== this.sha256) {
+      this.sha256 = sha256;
+      this.definition = content;
+      this.index = buildIndex([content]);
       this.nodes = this.index.nodes;
       this.roots = this.index.roots;
     }
-    this.server = new Map(state.answers.map((a) => [keyText(a), a]));
-    this.earlier = Object.fromEntries((state.earlier ?? []).map((a) => [keyText(a), a.value]));
+    const head = (h) => ({ value: h.value, head: h.event, by: h.actor, at: h.occurred_at });
+    const heads = new Map(state.conflicts.map((c) => [keyText(c), c.heads.map(head)]));
+    this.server = new Map(state.answers.map((a) => [keyText(a), { ...a, ...head(a), conflict: heads.get(keyText(a)) }]));
+    this.waits = new Map((state.waiting ?? []).map((w) => [keyText(w), w]));
+    this.earlier = state.context;
     this.overlay();
   }
 
@@ -46,17 +51,19 @@ export class Run {
     const key = keyText(entry.body);
     const before = this.server.get(key);
     const now = { ...entry.body, head: id, by: entry.who, at: entry.body.occurred_at };
-    if (outcome === "conflict") {
+    if (outcome === "held") this.waits.set(key, { ...now, outcome });
+    else if (outcome === "conflict") {
       if (before) this.server.set(key, { ...before, conflict: [...(before.conflict ?? [before]), now] });
-    } else this.server.set(key, { ...now, held: outcome === "held" });
+    } else this.server.set(key, now);
   }
 
-  /** What the page shows for a key: {value, head, mark, by, at, conflict?, held?} or undefined. */
+  /** What the page shows for a key: {value, head, mark, by, at, conflict?} or undefined. */
   answer(key) {
     const waits = this.mine.get(key);
     if (waits) return { value: waits.body.value, head: waits.body.id, mark: "tablet", by: waits.who, at: waits.body.occurred_at };
     const kept = this.server.get(key);
-    return kept && { ...kept, mark: kept.seen ? "team" : "server" };
+    // What another person's tablet brought has been seen by two at least; whether others saw ours, nobody has said.
+    return kept && { ...kept, mark: kept.by && this.me && kept.by !== this.me ? "team" : "server" };
   }
   answered(key) {
     const a = this.answer(key);
@@ -78,7 +85,7 @@ export class Run {
   }
   /** What stands between the phase and its signature, worst first, with and without the network. */
   get gate() {
-    return (this.look.gate ??= gateOf(this.look, this.state.phase, this.state));
+    return (this.look.gate ??= gateOf(this.look, this.state.phase, { emergency: this.state.is_emergency, overrides: this.state.overrides.map(keyText) }));
   }
   get progress() {
     return (this.look.progress ??= progressOf(this.look, this.state.phase));
@@ -86,8 +93,10 @@ export class Run {
   get levels() {
     return this.look.levels;
   }
+  /** Both sides stay open until the side was chosen: what is answered on one must not hide the other. */
   sides(level) {
-    return this.look.sides(level);
+    const sides = this.look.sides(level);
+    return this.valueOf("TOU-SUR-01.sides", { level }) || sides.includes("midline") ? sides : ["left", "right"];
   }
   /** The repetitions of a series, oldest first: those that hold an answer, then those begun here. */
   instances(node) {
@@ -112,7 +121,7 @@ export class Run {
       const inside = node.byInstance ? (instance ? [instance] : this.instances(node)) : [""];
       if (!node.isContainer)
         for (const level of node.byLevel ? look.levels : [""])
-          for (const side of node.bySide ? look.sides(level) : [""])
+          for (const side of node.bySide ? this.sides(level) : [""])
             for (const i of inside) {
               const at = { level, side, instance: i };
               if (look.applies(node, at)) slots.push({ node, at, key: keyAt(node, at) });

@@ -12,13 +12,14 @@ const $ = (id) => document.getElementById(id);
 
 export const paintRun = (app) => {
   const { run } = app;
-  const { procedure: p, phase, status, signatures = [], runs = [] } = run.state;
+  const { procedure: p, phase, status, signatures } = run.state;
+  const runs = run.state.runs ?? [];
   const { patient } = p;
   const title = say(run.definition);
   document.title = `${title} · ${patient.family_name}, ${patient.given_name} · ${p.room ?? ""}`;
   fill($("who"), [patient, lang.now], () => [
     h("p", { class: "pb-n", text: `${patient.family_name}, ${patient.given_name}` }),
-    h("p", { class: "pb-s" }, `${t("born")} ${date(patient.birth_date)} · `, h("b", { text: t("years", { n: patient.age ?? age(patient.birth_date) }) }), ` · ${t(`sex_${patient.sex}`)} · ${t("mrn")} ${patient.mrn}`),
+    h("p", { class: "pb-s" }, `${t("born")} ${date(patient.birth_date)} · `, h("b", { text: t("years", { n: age(patient.birth_date) }) }), ` · ${t(`sex_${patient.sex}`)}`, patient.mrn && ` · ${t("mrn")} ${patient.mrn}`),
   ]);
   const sides = run.levels.length ? [...new Set(run.levels.flatMap((l) => run.valueOf("TOU-SUR-01.sides", { level: l }) ?? []))] : [];
   fill($("what"), [p, run.levels, sides, lang.now], () => [
@@ -55,7 +56,8 @@ export const paintRun = (app) => {
     h("p", { class: "t15" }, h("b", { text: t("n_of_m", run.progress && { n: run.progress.answered, m: run.progress.required }) }), " ", h("span", { class: "mut", text: t("answered") })),
     h("span", { class: "pips", "aria-hidden": "true" }, shown.map((c) => h("i", { class: c }))),
   ]);
-  const others = (run.state.present ?? []).filter((u) => u !== app.session?.user);
+  const recent = Date.now() - 900000;
+  const others = [...new Set([...run.server.values()].filter((a) => Date.parse(a.recorded_at) > recent).map((a) => a.by))].filter((u) => u && u !== app.session?.user);
   fill($("here"), [others, app.session?.user], () => {
     const names = [app.session?.name, ...others.map(app.personName)].filter(Boolean);
     $("here").setAttribute("aria-label", t("on_this_run", { names: names.join(", ") }));
@@ -63,13 +65,13 @@ export const paintRun = (app) => {
   });
   const intra = phase === "intra";
   if (intra && !app.chosen) app.view = run.valueOf("INT-CMT-02.mixed_at", { instance: "1" }) ? "cement" : app.view;
-  fill($("tools"), [intra, app.view, status, lang.now], () => [
+  fill($("tools"), [intra, app.view, status, run.state.paused_at, lang.now], () => [
     intra && button(t(app.view === "cement" ? "all_items" : "cement"), () => {
       app.view = app.view === "cement" ? "list" : "cement";
       app.chosen = true;
       app.paint();
     }, app.view === "cement" ? "" : "pri", app.view === "cement" ? "list-checks" : "droplet"),
-    button(t(run.state.paused ? "resume" : "pause"), app.pause, "", "circle-pause"),
+    button(t(run.state.paused_at ? "resume" : "pause"), app.pause, "", "circle-pause"),
     button(t("report_complication"), () => app.report(), "", "flag"),
   ]);
 
@@ -85,7 +87,7 @@ export const paintRun = (app) => {
     app.rows.paint();
     paintDock(app, signatures, status);
   }
-  fill($("notice"), [lang.now, run.definition.sha256], () => say(run.definition, "notice"));
+  fill($("notice"), [lang.now, run.sha256], () => say(run.definition, "notice"));
 };
 const age = (born) => {
   const [b, n] = [new Date(born), new Date()];
@@ -101,7 +103,7 @@ const paintDock = (app, signatures, status) => {
   // One chip for each item of the list, leading to the first of its questions that is open.
   const nexts = [...new Map([...open].reverse().map((s) => [run.roots.indexOf(rootOf(s.node)) + 1, s]))].reverse();
   const roles = run.definition.conventions.signatures;
-  const signed = new Map(signatures.map((s) => [s.role, s]));
+  const signed = new Map(signatures.filter((s) => s.current || status === "signed").map((s) => [s.role, s]));
   const unsent = queue.unsent(run.id).length;
   const hard = blockers.filter((b) => b.kind !== "warning");
   const why = status === "signed" ? "" : app.offline ? t("sign_needs_network") : unsent ? t("sign_needs_sent") : hard.length ? t("sign_needs_items", { n: hard.length }) : "";

@@ -39,7 +39,7 @@ export const call = async (method, path, body, headers = {}) => {
       body: body && JSON.stringify(body),
     });
     const text = response.status === 304 ? "" : await response.text();
-    net.heard(response.status);
+    net.heard(response.status, response.headers.get("Date"));
     let data;
     try {
       data = text ? JSON.parse(text) : undefined;
@@ -65,8 +65,10 @@ export const net = Object.assign(new EventTarget(), {
     this.since = Date.now();
     this.dispatchEvent(new Event("change"));
   },
-  heard(status) {
+  skew: null,
+  heard(status, date) {
     this.at = Date.now();
+    if (date) this.skew = this.at - Date.parse(date);
     this.set(status === 401 ? "login" : status >= 500 ? "down" : "up");
   },
   lost() {

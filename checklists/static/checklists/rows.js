@@ -6,9 +6,7 @@ import { keyAt } from "./model.js";
 const MARKS = { tablet: "tablet", server: "check", team: "check-check" };
 /** Where an answer is, in an icon and a word; then who and when. */
 export const markLine = (a, app) => [
-  a.held
-    ? h("span", { class: "mark held" }, icon("clock"), t("held"))
-    : h("span", { class: `mark ${a.mark}` }, icon(MARKS[a.mark]), t(`on_${a.mark}`)),
+  h("span", { class: `mark ${a.mark}` }, icon(MARKS[a.mark]), t(`on_${a.mark}`)),
   a.by && h("span", { class: "dot", text: app.personName(a.by) }),
   a.at && h("span", { class: "dot" }, h("time", { datetime: a.at, text: clock(a.at) })),
 ];
@@ -25,11 +23,13 @@ const place = (node, at, app, small) => {
     const undo = app.undoable(key);
     const proposal = !a && app.proposal(node, at);
     const refused = app.run.refused.get(key);
-    const shown = a && a.value !== null ? [a.mark, a.by, a.at, a.held, Boolean(undo)] : [proposal, refused?.reason];
-    fill(by, [shown, small], () => [
+    const waits = app.run.waits.get(key);
+    const shown = a && a.value !== null ? [a.mark, a.by, a.at, Boolean(undo)] : [proposal];
+    fill(by, [shown, refused?.reason, waits?.outcome, waits?.value], () => [
       a && a.value !== null && a.mark && (small ? h("span", { class: `mark ${a.mark}` }, icon(MARKS[a.mark], t(`on_${a.mark}`))) : markLine(a, app)),
       undo && button(t("undo"), () => app.undo(key), "quiet undo"),
-      proposal !== undefined && proposal !== false && button(t("confirm_value", { value: words(node.raw, proposal) }), () => give(proposal), "chip on"),
+      proposal !== undefined && proposal !== false && button(t("confirm_value", { value: node.type === "user_ref" ? app.personName(proposal) : words(node.raw, proposal) }), () => give(proposal), "chip on"),
+      waits && h("span", { class: "mark held" }, icon("clock"), `${words(node.raw, waits.value)}: ${t(waits.outcome)}`),
       refused && h("b", { class: "red", text: `${t("refused")}: ${refused.reason || refused.refused}` }),
     ]);
     return a;
@@ -64,7 +64,7 @@ const row = (node, at, app, number, suffix = "") => {
   const many = node.byLevel;
   const sub = node.parent && !number;
   const head = h("h3", { text: say(node.raw) + suffix });
-  const el = h("li", { class: `item ${sub ? "sub" : ""}`, tabindex: "-1", id: rowId(node, at) }, disc, h("div", {}, head, by), ctl);
+  const el = h("li", { class: `item ${sub ? "sub" : ""} ${node.isContainer ? "group" : ""}`, tabindex: "-1", id: rowId(node, at) }, disc, h("div", {}, head, by), ctl);
   const help = say(node.raw, "help");
   if (help) by.before(h("p", { class: "help", text: help }));
 
@@ -80,7 +80,10 @@ const row = (node, at, app, number, suffix = "") => {
         h("tbody", {}, kept.map((p) => h("tr", {}, h("th", { scope: "row" }, p.at.level, p.at.side && h("small", { text: t(p.at.side) })), h("td", {}, p.el), h("td", {}, p.by)))),
       );
       more.append(table);
-    } else if (kept.length) (kept[0].wide ? more : ctl).append(kept[0].el);
+    } else if (kept.length) {
+      (kept[0].wide ? more : ctl).append(kept[0].el);
+      if (kept[0].wide) ctl.append(by); // beside the question, so that the row keeps its height
+    }
     more.append(clash);
     more.hidden = !many && !kept[0]?.wide;
     if (!more.parentNode) el.append(more);
@@ -122,7 +125,7 @@ const seriesRow = (node, app, number) => {
   const disc = h("span", { class: "n", text: number ?? "" });
   const by = h("p", { class: "by" });
   const add = button(t(`add_${node.repeat}`), () => app.repeat(node), "", "plus");
-  const el = h("li", { class: "item series", tabindex: "-1", id: rowId(node) }, disc, h("div", {}, h("h3", { text: say(node.raw) }), say(node.raw, "help") && h("p", { class: "help", text: say(node.raw, "help") }), by), h("div", { class: "ctl" }, add));
+  const el = h("li", { class: `item series ${node.parent ? "sub" : ""}`, tabindex: "-1", id: rowId(node) }, disc, h("div", {}, h("h3", { text: say(node.raw) }), say(node.raw, "help") && h("p", { class: "help", text: say(node.raw, "help") }), by), h("div", { class: "ctl" }, add));
   const paint = (count) => {
     const blocks = app.blocks(node, []);
     fill(by, [count, blocks], () => [h("span", { text: t("so_far", { n: count }) }), blocks.map((b) => h("b", { class: "red", text: b.text }))]);

@@ -24,6 +24,7 @@ const app = {
   heard: 0,
   view: "list",
   notes: [],
+  proposals: {},
   /** How many letters of options stand beside a question before they go below it. */
   get room() {
     return innerWidth < 900 ? 24 : 46;
@@ -61,7 +62,7 @@ const app = {
     kept.then(() => app.paintSoon());
   },
   /** What goes with every event: whose it is, and what this device's clock thinks. */
-  stamp: () => ({ extra: { ...(app.session?.ticket ? { ticket: app.session.ticket } : {}), clock: { monotonic_ms: Math.round(performance.now()) } } }),
+  stamp: () => ({ extra: { case_check: app.run.state.case_check, clock: { monotonic_ms: Math.round(performance.now()), skew_ms: net.skew }, ...(app.session?.user === app.ticketOf ? { ticket: app.run.state.ticket } : {}) } }),
   undoable: (key) => (app.undos.get(key)?.until > Date.now() ? app.undos.get(key) : undefined),
   undo(key) {
     const { node, at, value } = app.undos.get(key);
@@ -78,7 +79,7 @@ const app = {
   proposal(node, at) {
     const { prefill } = node.raw;
     const { procedure, facts } = app.run.state;
-    const own = app.run.state.proposals?.[keyAt(node, at)];
+    const own = app.proposals[keyAt(node, at)];
     if (own !== undefined) return own;
     if (prefill === "booking")
       return { "PRE-IDX-01": procedure.indication, "PRE-LVL-01": facts?.["procedure.booked_levels"], "PRE-PRC-01": procedure.kind }[node.id];
@@ -118,11 +119,9 @@ const app = {
   },
   scanned(node, text, give) {
     const parts = gs1(text);
-    // A wristband is compared here and only "matched" is kept: the record number is never stored with an answer.
-    if (node.id === "SIN-IDN-01") return give({ matched: text.replace(/\s/g, "") === `${app.run.state.procedure.patient.mrn}`.replace(/\s/g, ""), method: "scan" });
     give(text);
     const at = [...app.run.asked].find((s) => s.node.raw === node && app.run.answer(s.key)?.value === text)?.at;
-    if (at && parts) app.run.state.proposals = { ...app.run.state.proposals, ...Object.fromEntries(app.run.nodes.get(node.id).parent.children.filter((c) => c.raw.prefill?.startsWith("UDI")).map((c) => [keyAt(c, at), parts[c.raw.prefill.match(/\d+/)[0]]]).filter(([, v]) => v)) };
+    if (at && parts) Object.assign(app.proposals, Object.fromEntries(app.run.nodes.get(node.id).parent.children.filter((c) => c.raw.prefill?.startsWith("UDI")).map((c) => [keyAt(c, at), parts[c.raw.prefill.match(/\d+/)[0]]]).filter(([, v]) => v)));
     app.paintSoon();
   },
   go(event, slot) {
@@ -147,14 +146,24 @@ const app = {
     if (app.run.state) paintRun(app);
     paintState(app);
   },
+  /** The tablet's own choice of language counts before the person's; rows are written anew in it. */
+  speak(code) {
+    const before = lang.now;
+    lang.set(localStorage.getItem("lang") ?? code ?? before);
+    $("lang").textContent = lang.now === "en" ? "TR" : "EN";
+    if (before === lang.now) return;
+    app.rows.rows.clear();
+    $("items")?.replaceChildren();
+  },
   async sessionIs(session) {
     if (!session?.site) return;
     const other = app.session && app.session.site?.id !== session.site.id;
     app.session = session;
+    app.run.me = session.user;
     app.people = session.people;
     app.phones = phoneList(session.site.phone_list);
     if (other) await cache.forget();
-    lang.set(localStorage.getItem("lang") ?? session.language ?? lang.now);
+    app.speak(session.language);
     await plain.put("session", { ...session, csrf_token: undefined });
     app.paint();
   },
@@ -185,7 +194,7 @@ Object.assign(app, { rows: new Rows(app, $("items")), cement: new Cement(app), c
 
 app.pause = async () => {
   const reasons = app.run.definition.conventions.reasons.pause ?? [];
-  const open = app.run.state.paused;
+  const open = app.run.state.paused_at;
   const reason = open ? "resume" : await sheet(t("pause_why"), (close) => h("div", { class: "tiles" }, reasons.map((r) => button(say(r, "label"), () => close(r.value)))));
   if (!reason) return;
   const answer = await call("POST", `runs/${app.run.id}/pauses/`, open ? { resume: true } : { reason });
@@ -196,16 +205,25 @@ app.pause = async () => {
 /** Read the run from the server; what was sent meanwhile is newer than an answer that was asked for before. */
 const read = async () => {
   const asked = app.sent;
-  const headers = app.etag ? { "If-None-Match": app.etag } : {};
+  const headers = { "Accept-Language": lang.now, ...(app.etag ? { "If-None-Match": app.etag } : {}) };
   const { status, body, headers: got } = await call("GET", `runs/${app.run.id}/`, undefined, headers);
   if (status === 200 && asked === app.sent) {
     app.etag = got.get("ETag");
-    app.run.load({ ...body, definition: body.definition.items ? body.definition : app.run.definition });
+    const { content } = body.definition;
+    app.run.load({ ...body, runs: app.run.state?.runs, definition: { ...body.definition, content: content ?? app.run.definition } });
+    app.ticketOf = app.session?.user;
     await keep();
   }
   if (status === 404 || status === 403) app.say(body?.detail ?? t("not_found"));
   app.paint();
   return status;
+};
+/** The phases of this procedure change seldom: every ten seconds is often enough for the rail. */
+const readRail = async () => {
+  if (!app.run.state || Date.now() - (app.railAt ?? 0) < 10000) return;
+  app.railAt = Date.now();
+  const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/`);
+  if (status === 200) app.run.state.runs = body.results ?? body;
 };
 /** The cold start's copy. Signatures are tied to the definition, so both are kept together. */
 const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.now() });
@@ -214,20 +232,22 @@ const poll = async () => {
   if (!document.hidden && app.run.id && !app.polling) {
     app.polling = true;
     await read();
+    await readRail();
     app.polling = false;
   }
   setTimeout(poll, POLL);
 };
 
 const start = async () => {
+  app.speak(lang.now);
   const known = await plain.get("session").catch(() => undefined);
   if (known) {
     app.session = known;
+    app.run.me = known.user;
     app.people = known.people;
     app.phones = phoneList(known.site?.phone_list);
-    lang.set(localStorage.getItem("lang") ?? known.language);
+    app.speak(known.language);
   }
-  $("lang").textContent = lang.now === "en" ? "TR" : "EN";
   document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "auto";
   queue.addEventListener("change", () => {
     app.run.overlay();
@@ -256,7 +276,8 @@ const start = async () => {
   });
   $("lang").addEventListener("click", () => {
     localStorage.setItem("lang", lang.now === "en" ? "tr" : "en");
-    location.reload();
+    app.speak();
+    app.paint();
   });
   $("me").addEventListener("click", async () => {
     if (!app.session) return location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
