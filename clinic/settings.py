@@ -195,7 +195,9 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 10,
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "audit-checkpoint": {"task": "clinic.checkpoint_audit", "schedule": 900.0, "options": {"expires": 600}},
+}
 
 # The key of stored pseudonyms: losing it loses the way from a pseudonym back to a person.
 PSEUDONYM_KEY = env.text("PSEUDONYM_KEY", PLACES.known_secret("pseudonym-key") or SECRET_KEY)

@@ -167,6 +167,8 @@ def _start() -> None:
         os.environ.setdefault("DATABASE_RESET_URL", owner)
     servers = Servers()
     atexit.register(servers.stop)
+    # Keys that the service makes for itself stay out of the working copy's own data directory.
+    os.environ["DATA_DIR"] = str(servers.root / "service")
     if not given:
         servers.start_postgres()
         os.environ["DATABASE_URL"] = servers.places.database_url(APP)

@@ -27,6 +27,11 @@ def public_key() -> bytes:
     return _private(settings.PLACES.root).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
+def trusted_key() -> bytes | None:
+    """Return the public key of this installation, None where none has been made."""
+    return public_key() if settings.PLACES.known_secret(KEY) else None
+
+
 def key_id(public: bytes) -> str:
     """Return the name of a public key: the first 16 hexadecimal digits of its SHA-256."""
     return hashlib.sha256(public).hexdigest()[:16]

@@ -23,7 +23,7 @@ class Migration(migrations.Migration):
                 ('statement', models.TextField()),
                 ('sha256', models.CharField(help_text='of the statement; the next checkpoint names it', max_length=64)),
                 ('signature', models.CharField(help_text="Ed25519 over the statement's bytes, in hexadecimal", max_length=128)),
-                ('key_id', models.CharField(help_text='first half of the SHA-256 of the public key', max_length=16)),
+                ('public_key', models.CharField(help_text='Ed25519, in hexadecimal', max_length=64)),
             ],
         ),
         migrations.CreateModel(

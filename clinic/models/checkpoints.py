@@ -15,7 +15,7 @@ class AuditCheckpoint(models.Model):
     statement = models.TextField()
     sha256 = models.CharField(max_length=64, help_text="of the statement; the next checkpoint names it")
     signature = models.CharField(max_length=128, help_text="Ed25519 over the statement's bytes, in hexadecimal")
-    key_id = models.CharField(max_length=16, help_text="first half of the SHA-256 of the public key")
+    public_key = models.CharField(max_length=64, help_text="Ed25519, in hexadecimal")
 
     def __str__(self) -> str:
         return str(self.number)

@@ -12,7 +12,7 @@ from clinic.actions.audit import recording, rfc3339
 from clinic.lib.audit_chain import GENESIS, entry_hash
 from clinic.lib.clock import database_now
 from clinic.models import AuditEntry, Site
-from clinic.queries import verify_audit
+from clinic.queries.audit import verify_audit
 from tests.make import make_actor, make_procedure, make_site
 
 

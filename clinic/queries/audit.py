@@ -1,8 +1,10 @@
-"""Reads of the ground floor that span tables."""
+"""Recompute the audit trail."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from django.db import connection
+from django.db import connection, transaction
 
 from clinic.lib.audit_chain import GENESIS, entry_hash
 
@@ -32,8 +34,24 @@ class AuditResult:
         return 1 if "changed" in kinds else 2 if "missing" in kinds else 0
 
 
+@contextmanager
+def one_snapshot() -> Iterator[None]:
+    """Read everything as it stood at one instant: entries that are written meanwhile must not look forged."""
+    with transaction.atomic():
+        if len(connection.savepoint_ids) == 0:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+                cursor.execute("SET LOCAL statement_timeout = 0")
+        yield
+
+
 def verify_audit(stream: str | None = None) -> AuditResult:
     """Recompute every chain from its first entry to its head; memory stays flat at any number of entries."""
+    with one_snapshot():
+        return _verify(stream)
+
+
+def _verify(stream: str | None) -> AuditResult:
     result = AuditResult()
     heads: dict[str, tuple[int, bytes]] = {}
     with connection.cursor() as cursor:
@@ -56,8 +74,7 @@ def verify_audit(stream: str | None = None) -> AuditResult:
         elif head != (last_seq, last_hash):
             result.faults.append(AuditFault(current, last_seq, "changed", "the head does not match the last entry"))
 
-    connection.ensure_connection()
-    with connection.connection.cursor("audit_verify", withhold=True) as cursor:
+    with connection.connection.cursor("audit_verify") as cursor:
         cursor.execute(
             "SELECT stream, seq, prev, hash, canonical FROM clinic_auditentry"
             " WHERE %s::text IS NULL OR stream = %s ORDER BY stream, seq",
