@@ -2,9 +2,34 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from checklists.api import board, events, procedures, runs, signing
 from checklists.pages import run
 
-api_urlpatterns: list[URLPattern | URLResolver] = []
+api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("procedures/", procedures.ProceduresView.as_view(), name="api-procedures"),
+    path("procedures/<uuid:public_id>/", procedures.ProcedureView.as_view(), name="api-procedure"),
+    path(
+        "procedures/<uuid:public_id>/timeline/",
+        procedures.ProcedureTimelineView.as_view(),
+        name="api-procedure-timeline",
+    ),
+    path("procedures/<uuid:public_id>/runs/", procedures.ProcedureRunsView.as_view(), name="api-procedure-runs"),
+    path("runs/<uuid:public_id>/", runs.RunView.as_view(), name="api-run"),
+    path("runs/<uuid:public_id>/gate/", runs.RunGateView.as_view(), name="api-run-gate"),
+    path("runs/<uuid:public_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
+    path("runs/<uuid:public_id>/signatures/", signing.RunSignaturesView.as_view(), name="api-run-signatures"),
+    path(
+        "runs/<uuid:public_id>/countersignatures/",
+        signing.RunCountersignaturesView.as_view(),
+        name="api-run-countersignatures",
+    ),
+    path("runs/<uuid:public_id>/overrides/", signing.RunOverridesView.as_view(), name="api-run-overrides"),
+    path("runs/<uuid:public_id>/pauses/", signing.RunPausesView.as_view(), name="api-run-pauses"),
+    path("runs/<uuid:public_id>/emergency/", signing.RunEmergencyView.as_view(), name="api-run-emergency"),
+    path("runs/<uuid:public_id>/amendments/", signing.RunAmendmentsView.as_view(), name="api-run-amendments"),
+    path("definitions/<str:sha256>/", runs.DefinitionView.as_view(), name="api-definition"),
+    path("board/", board.BoardView.as_view(), name="api-board"),
+]
 page_urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/shell/", run.shell, name="page-run-shell"),
     path("runs/<uuid:public_id>/", run.run, name="page-run"),

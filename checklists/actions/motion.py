@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from checklists.models import Answer, Event, Run
+from checklists.models import Event, Run
 from checklists.queries.state import evaluate, load_state
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.facts import Examined, examinations, level_facts, procedure_facts
@@ -34,10 +34,7 @@ def set_in_motion(
     `before` are the values that stood at the touched keys, `stored` the values of all stored events (a late or held one counts for
     deficits too), `folded` the keys whose answers changed. Facts follow the answers only.
     """
-    state = load_state(run.procedure, now, open_escalation=False)
-    if run.phase == Phase.FOLLOW_UP:
-        rows = Answer.objects.filter(run=run).values_list("item", "part", "level", "side", "instance", "value")
-        state = replace(state, answers={**state.answers, **{Key(*pieces): value for *pieces, value in rows}})
+    state = load_state(run.procedure, now, open_escalation=False, run=run)
     after = evaluate(run, state)
     _project(run, after, folded, by=by, now=now)
     shown = evaluate(run, replace(state, answers={**state.answers, **stored}))

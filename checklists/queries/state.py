@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from django.db.models import Q
+
 from checklists.models import Answer, Definition, Run
 from checklists.rules.evaluation import Evaluation, State
 from checklists.rules.facts import live_items
@@ -59,13 +61,14 @@ def facts_of(procedure: Procedure, levels: Mapping[str, TreatedLevel], *, open_e
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def load_answers(procedure: Procedure) -> tuple[dict[Key, Any], frozenset[Key]]:
-    """Return all answers of a procedure's runs by key, and the keys in conflict."""
+def load_answers(procedure: Procedure, run: Run | None = None) -> tuple[dict[Key, Any], frozenset[Key]]:
+    """Return the answers of a procedure's six lists (and of a follow-up's form) by key, and the keys in conflict."""
     answers: dict[Key, Any] = {}
     conflicts = set()
-    rows = Answer.objects.filter(run__procedure=procedure, run__follow_up=None).values_list(
-        "item", "part", "level", "side", "instance", "value", "is_conflict"
-    )
+    lists = Q(run__procedure=procedure, run__follow_up=None)
+    if run is not None and run.follow_up is not None:
+        lists |= Q(run=run)
+    rows = Answer.objects.filter(lists).values_list("item", "part", "level", "side", "instance", "value", "is_conflict")
     for *pieces, value, is_conflict in rows:
         key = Key(*pieces)
         answers[key] = value
@@ -74,10 +77,10 @@ def load_answers(procedure: Procedure) -> tuple[dict[Key, Any], frozenset[Key]]:
     return answers, frozenset(conflicts)
 
 
-def load_state(procedure: Procedure, now: datetime, *, open_escalation: bool) -> State:
-    """Return the state of a procedure's six lists (two queries)."""
+def load_state(procedure: Procedure, now: datetime, *, open_escalation: bool, run: Run | None = None) -> State:
+    """Return the state of a procedure's six lists, and of a follow-up's form where `run` is one (two queries)."""
     levels = {row.level: row for row in TreatedLevel.objects.filter(procedure=procedure)}
-    answers, conflicts = load_answers(procedure)
+    answers, conflicts = load_answers(procedure, run)
     return State(
         answers=answers,
         facts=facts_of(procedure, levels, open_escalation=open_escalation),

@@ -1,0 +1,49 @@
+"""The doors to the records of the lists: not yours and not there look the same."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.core import signing
+
+from checklists.models import Definition, Run
+from clinic.access import Caller
+from clinic.lib.problems import NotFound
+from clinic.models import User
+
+_TICKET = "checklists.ticket"
+
+
+def access_run(caller: Caller, public_id: UUID | str) -> Run:
+    """Return a run of the caller's site with what every act on it needs; raise NotFound for any other."""
+    rows = Run.objects.filter(procedure__site=caller.place).select_related(
+        "procedure", "procedure__patient", "procedure__site", "procedure__operator"
+    )
+    if caller.own_only:
+        rows = rows.filter(procedure__operator=caller.person)
+    run = rows.filter(public_id=public_id).first()
+    if run is None:
+        raise NotFound
+    return run
+
+
+def access_definition(caller: Caller, sha256: str) -> Definition:
+    """Return a published list by its hash; lists belong to every site and hold no record."""
+    definition = Definition.objects.filter(sha256=sha256).first()
+    if definition is None:
+        raise NotFound("unknown_definition", "No list is published under this hash.")
+    return definition
+
+
+def ticket_for(user: User) -> str:
+    """Return the signed name of the person who is unlocked, which their ticks carry until they are sent."""
+    return signing.dumps(str(user.public_id), salt=_TICKET)
+
+
+def holder_of(ticket: str) -> str | None:
+    """Return the public id of the person whom a ticket names, or None where it was not made here."""
+    try:
+        holder: str = signing.loads(ticket, salt=_TICKET)
+    except signing.BadSignature:
+        return None
+    return holder

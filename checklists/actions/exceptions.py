@@ -1,0 +1,225 @@
+"""What a team does outside the plain course: let a stop pass, pause, amend a signed list, declare an emergency."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from checklists.actions.signing import Credential, may_sign
+from checklists.models import Amendment, Answer, Definition, Override, Pause, Run
+from checklists.queries.runs import gate_now, look_at
+from checklists.queries.state import definitions_around, index_of
+from checklists.rules.gates import OVERRIDABLE
+from checklists.rules.nodes import Key
+from checklists.rules.values import key_fault, value_fault
+from checklists.vocabulary import PauseKind, RunStatus, SignatureRole
+from clinic.actions.audit import recording
+from clinic.actions.credentials import check_credential
+from clinic.lib.problems import Denied, Invalid, Refused
+from clinic.models import Actor, Membership, User
+from clinic.vocabulary import Role
+
+TEXT_LEAST = 10
+ASK_AGAIN_AFTER = timedelta(minutes=10)
+_ROLES = {
+    "nurse": Role.NURSE,
+    "ward_nurse": Role.NURSE,
+    "surgeon": Role.SURGEON,
+    "anaesthetist": Role.ANAESTHETIST,
+}
+
+
+def override_stop(
+    *,
+    run: Run,
+    key: Key,
+    reason: str,
+    text: str,
+    people: tuple[tuple[User, str, Credential], tuple[User, str, Credential]],
+    by: Actor,
+    now: datetime,
+) -> Override:
+    """Let one overridable stop pass, by two people in two roles of whom one is operator or anaesthetist.
+
+    Raise Refused `not_overridable` for a hard stop or where nothing stands at the key, Invalid or Denied for people or
+    words that do not do.
+    """
+    definition = Definition.objects.get(pk=run.definition_id)
+    reasons = [one["value"] for one in definition.content["conventions"]["reasons"]["override"]]
+    if reason not in reasons:
+        raise Invalid.field("reason", "unknown_reason", f"Use one of: {', '.join(reasons)}.")
+    if len(text.strip()) < TEXT_LEAST:
+        raise Invalid.field("text", "too_short", f"Say why in at least {TEXT_LEAST} characters.")
+    (first, first_role, first_proof), (second, second_role, second_proof) = people
+    if first == second or first_role == second_role:
+        raise Invalid.field("people", "two_people_two_roles", "An override needs two people in two roles.")
+    if not {first_role, second_role} & {"operator", "anaesthetist"}:
+        raise Invalid.field("people", "operator_or_anaesthetist", "One of the two is the operator or an anaesthetist.")
+    for user, role in ((first, first_role), (second, second_role)):
+        if not _is_in_role(run, user, role, now):
+            raise Denied("not_this_role", f"{user.get_full_name()} is not {role.replace('_', ' ')} here.")
+    check_credential(user=first, pin=first_proof.pin, password=first_proof.password, by=by, now=now)
+    check_credential(user=second, pin=second_proof.pin, password=second_proof.password, by=by, now=now)
+    with recording(by=by, now=now) as trail:
+        _lock(run)
+        if run.status != RunStatus.OPEN:
+            raise Refused("phase_signed", "This list is signed already.")
+        blocker = next((one for one in gate_now(run, look_at(run, now)).blockers if one.key == key), None)
+        if blocker is None or blocker.kind != OVERRIDABLE:
+            raise Refused("not_overridable", blocker.reason if blocker else "Nothing stands against signing there.")
+        row = Override.objects.create(
+            run=run,
+            **key._asdict(),
+            reason=reason,
+            text=text.strip(),
+            blocker=blocker.as_json(),
+            first=first,
+            first_role=first_role,
+            second=second,
+            second_role=second_role,
+            overridden_at=now,
+        )
+        _bump(run)
+        trail.add(
+            stream=f"procedure:{run.procedure.public_id}",
+            action="override.added",
+            subject=f"run:{run.public_id}",
+            data={
+                "phase": run.phase,
+                "key": key.text(),
+                "reason": reason,
+                "text": text.strip(),
+                "blocker": blocker.as_json(),
+                "by": [[f"user:{user.public_id}", role] for user, role, _ in people],
+            },
+        )
+    return row
+
+
+def _is_in_role(run: Run, user: User, role: str, now: datetime) -> bool:
+    if role == "operator":
+        return may_sign(run, user, SignatureRole.OPERATOR.value, now)
+    return (
+        role in _ROLES
+        and Membership.objects.filter(
+            user=user, site_id=run.procedure.site_id, is_active=True, role=_ROLES[role].value
+        ).exists()
+    )
+
+
+def pause_run(*, run: Run, kind: str, reason: str, text: str, by: Actor, now: datetime) -> bool:
+    """Note that the team stopped or goes on; return whether patient, level and side must be asked again.
+
+    Raise Refused where the run is already paused, or goes on without having been.
+    """
+    with recording(by=by, now=now) as trail:
+        _lock(run)
+        stops = kind == PauseKind.PAUSED
+        if stops is (run.paused_at is not None):
+            raise Refused("no_such_arrow", f"This list is {'paused already' if stops else 'not paused'}.")
+        ask_again = not stops and run.paused_at is not None and now - run.paused_at > ASK_AGAIN_AFTER
+        Pause.objects.create(run=run, kind=kind, reason=reason, text=text, by=by.user, at=now)
+        run.paused_at = now if stops else None
+        Run.objects.filter(pk=run.pk).update(paused_at=run.paused_at)
+        _bump(run)
+        trail.add(
+            stream=f"procedure:{run.procedure.public_id}",
+            action="run.paused" if stops else "run.resumed",
+            subject=f"run:{run.public_id}",
+            data={"phase": run.phase, "reason": reason, "text": text, "ask_again": ask_again},
+        )
+    return ask_again
+
+
+def declare_emergency(*, run: Run, by: Actor, now: datetime) -> None:
+    """Put a list into emergency mode: the short list now, the rest as safety debt. It is never taken back."""
+    with recording(by=by, now=now) as trail:
+        _lock(run)
+        if run.status != RunStatus.OPEN:
+            raise Refused("phase_signed", "This list is signed already.")
+        if run.is_emergency:
+            return
+        run.is_emergency = True
+        Run.objects.filter(pk=run.pk).update(is_emergency=True)
+        _bump(run)
+        trail.add(
+            stream=f"procedure:{run.procedure.public_id}",
+            action="emergency.declared",
+            subject=f"run:{run.public_id}",
+            data={"phase": run.phase},
+        )
+
+
+def amend_run(
+    *,
+    run: Run,
+    amendment: UUID,
+    key: Key,
+    value: Any,
+    reason: str,
+    event: UUID | None,
+    user: User,
+    credential: Credential,
+    by: Actor,
+    now: datetime,
+) -> Amendment:
+    """Add a correction beside a signed list, under the credential of the person who makes it; nothing is changed.
+
+    Raise Refused `not_signed` while ticks still do, Invalid where the value would not be accepted.
+    """
+    index = index_of(definitions_around(run.pk))
+    fault = key_fault(index, key) or value_fault(index.nodes[key.node_id], value)
+    if fault is not None:
+        raise Invalid.field("value", fault.code, fault.detail)
+    if len(reason.strip()) < TEXT_LEAST:
+        raise Invalid.field("reason", "too_short", f"Say why in at least {TEXT_LEAST} characters.")
+    check_credential(user=user, pin=credential.pin, password=credential.password, by=by, now=now)
+    with recording(by=by, now=now) as trail:
+        _lock(run)
+        if run.status != RunStatus.SIGNED:
+            raise Refused("not_signed", "This list is still open: tick the item instead.")
+        known = Amendment.objects.filter(public_id=amendment).first()
+        if known is not None:
+            if known.run_id != run.pk or known.after != value:
+                raise Refused("other_content", "Another amendment was sent under this id. Use a new one.")
+            return known
+        before = Answer.objects.filter(run=run, **key._asdict()).first()
+        row = Amendment.objects.create(
+            public_id=amendment,
+            run=run,
+            **key._asdict(),
+            before=before.value if before else None,
+            after=value,
+            reason=reason.strip(),
+            event=event,
+            by=user,
+            amended_at=now,
+        )
+        _bump(run)
+        trail.add(
+            stream=f"procedure:{run.procedure.public_id}",
+            action="run.amended",
+            subject=f"run:{run.public_id}",
+            data={
+                "phase": run.phase,
+                "key": key.text(),
+                "before": row.before,
+                "after": value,
+                "reason": row.reason,
+                "user": f"user:{user.public_id}",
+                "event": str(event) if event else None,
+            },
+        )
+    return row
+
+
+def _lock(run: Run) -> None:
+    """Lock the run as a batch of ticks does, and bring what changes with it up to date."""
+    locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
+    run.status, run.revision, run.paused_at = locked.status, locked.revision, locked.paused_at
+
+
+def _bump(run: Run) -> None:
+    run.revision += 1
+    Run.objects.filter(pk=run.pk).update(revision=run.revision)

@@ -1,0 +1,27 @@
+"""GET /board/: theatre today as data, for the board's page and the wall display."""
+
+from __future__ import annotations
+
+import hashlib
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from checklists.queries.procedures import board, board_tag
+from clinic.api.permissions import caller_of
+from clinic.lib.clock import database_now
+
+
+class BoardView(APIView):
+    """Today's procedures with how far each list is."""
+
+    def get(self, request: Request) -> Response:
+        """Answer `{now, results}`; 304 while nothing changed, so that a display may ask every two seconds."""
+        caller = caller_of(request)
+        now, room = database_now(), request.query_params.get("room", "")
+        tag = f'W/"{hashlib.sha256(board_tag(caller.place, now, room).encode()).hexdigest()[:32]}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status=304, headers=headers)
+        return Response({"now": now, "results": board(caller.place, now, room)}, headers=headers)

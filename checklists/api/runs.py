@@ -1,0 +1,64 @@
+"""Look at a run, its gate, its list."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from checklists.access import access_definition, access_run, ticket_for
+from checklists.queries.runs import etag_of, gate_now, look_at, run_body
+from clinic.access import Caller
+from clinic.api.permissions import caller_of
+from clinic.lib.clock import database_now
+
+LANGUAGES = ("en", "tr")
+
+
+class RunView(APIView):
+    """GET /runs/{id}/?language=&definition=0: everything that the tablet draws."""
+
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Answer the run with an ETag; 304 while nothing changed. `definition=0` leaves the list's text out."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        now, language = database_now(), language_of(request, caller)
+        with_definition = request.query_params.get("definition") != "0"
+        tag = etag_of(run, now=now, language=f"{language}{with_definition:d}", user=caller.user)
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status=304, headers=headers)
+        body = run_body(
+            run, now=now, language=language, with_definition=with_definition, ticket=ticket_for(caller.person)
+        )
+        return Response(body, headers=headers)
+
+
+class RunGateView(APIView):
+    """GET /runs/{id}/gate/: what stands between a list and its signatures."""
+
+    def get(self, request: Request, public_id: UUID) -> Response:
+        """Answer `{open, blockers, overridden, debt}`."""
+        run = access_run(caller_of(request), public_id)
+        return Response(gate_now(run, look_at(run, database_now())).as_json())
+
+
+class DefinitionView(APIView):
+    """GET /definitions/{sha256}/: a published list, which never changes."""
+
+    def get(self, request: Request, sha256: str) -> Response:
+        """Answer the definition; it may be kept for ever."""
+        definition = access_definition(caller_of(request), sha256)
+        headers: dict[str, Any] = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{sha256}"'}
+        if f'"{sha256}"' in request.headers.get("If-None-Match", ""):
+            return Response(status=304, headers=headers)
+        return Response(definition.content, headers=headers)
+
+
+def language_of(request: Request, caller: Caller) -> str:
+    """Return the language in which the list is shown: asked for, else the person's."""
+    asked = request.query_params.get("language") or caller.person.language
+    return asked if asked in LANGUAGES else LANGUAGES[0]

@@ -1,0 +1,240 @@
+"""Sign, countersign, override, pause, amend, declare an emergency: several people on one tablet."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from checklists.access import access_run
+from checklists.actions.countersigning import countersign_held
+from checklists.actions.exceptions import amend_run, declare_emergency, override_stop, pause_run
+from checklists.actions.signing import Credential, sign_phase
+from checklists.api.events import batch_body
+from checklists.models import Run
+from checklists.queries.runs import amendment_body, override_body, signature_body
+from checklists.rules.nodes import Key
+from checklists.vocabulary import PauseKind, SignatureRole
+from clinic.access import access_colleague
+from clinic.api.permissions import caller_of
+from clinic.lib.clock import database_now
+from clinic.lib.problems import Invalid
+
+
+class CredentialInput(serializers.Serializer[Any]):
+    """The signer's own PIN or password."""
+
+    pin = serializers.CharField(max_length=12, required=False, allow_blank=True, default="")
+    password = serializers.CharField(
+        max_length=200, required=False, allow_blank=True, default="", trim_whitespace=False
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ask for one of the two."""
+        if not attrs.get("pin") and not attrs.get("password"):
+            raise serializers.ValidationError("Send pin or password.", code="required")
+        return attrs
+
+
+class KeyInput(serializers.Serializer[Any]):
+    """The address of an answer."""
+
+    item = serializers.CharField(max_length=20)
+    part = serializers.CharField(max_length=60, required=False, allow_blank=True, allow_null=True)
+    level = serializers.CharField(max_length=3, required=False, allow_blank=True, allow_null=True)
+    side = serializers.CharField(max_length=8, required=False, allow_blank=True, allow_null=True)
+    instance = serializers.CharField(max_length=40, required=False, allow_blank=True, allow_null=True)
+
+
+class SignatureInput(serializers.Serializer[Any]):
+    """One signature: who, in which part, with what, over which content."""
+
+    user = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField([str(role) for role in SignatureRole])
+    credential = CredentialInput()
+    content_sha256 = serializers.RegexField(r"^[0-9a-f]{64}$")
+    witnessed_by = serializers.CharField(max_length=150, required=False, allow_null=True)
+
+
+class PersonInput(serializers.Serializer[Any]):
+    """One of the two people of an override."""
+
+    user = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(["operator", "anaesthetist", "surgeon", "nurse", "ward_nurse"])
+    credential = CredentialInput()
+
+
+class OverrideInput(KeyInput):
+    """Which stop, why, and the two people."""
+
+    reason = serializers.CharField(max_length=40)
+    text = serializers.CharField(max_length=2000)
+    people = PersonInput(many=True)
+
+
+class PauseInput(serializers.Serializer[Any]):
+    """The team stops or goes on."""
+
+    kind = serializers.ChoiceField([str(kind) for kind in PauseKind])
+    reason = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
+    text = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class AmendmentInput(KeyInput):
+    """A correction of a signed list."""
+
+    id = serializers.UUIDField()
+    value = serializers.JSONField(allow_null=True)
+    reason = serializers.CharField(max_length=2000)
+    event = serializers.UUIDField(required=False, allow_null=True)
+    user = serializers.CharField(max_length=150)
+    credential = CredentialInput()
+
+
+class CountersignatureInput(serializers.Serializer[Any]):
+    """Who stands by what was ticked in their name."""
+
+    user = serializers.CharField(max_length=150)
+    credential = CredentialInput()
+
+
+def read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    """Return the checked input."""
+    data = serializer(data=request.data)
+    data.is_valid(raise_exception=True)
+    values: dict[str, Any] = data.validated_data
+    return values
+
+
+def key_in(values: dict[str, Any]) -> Key:
+    """Return the key among checked values."""
+    return Key(*(values.get(name) or "" for name in Key._fields))
+
+
+class RunSignaturesView(APIView):
+    """POST /runs/{id}/signatures/."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201 with the signature and the run's status; 409 where content, gate or state do not allow it."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        values = read(SignatureInput, request)
+        signature = sign_phase(
+            run=run,
+            user=access_colleague(caller, values["user"]),
+            role=values["role"],
+            credential=Credential(**values["credential"]),
+            content_sha256=values["content_sha256"],
+            witnessed_by=access_colleague(caller, values["witnessed_by"]) if values.get("witnessed_by") else None,
+            by=caller.actor(),
+            tablet=caller.tablet,
+            now=database_now(),
+        )
+        return Response({**signature_body(signature, current=True), "run": status_body(run)}, status=201)
+
+
+class RunCountersignaturesView(APIView):
+    """POST /runs/{id}/countersignatures/: the held ticks of a person count from now on."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer what became of each held tick, as a batch does."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        values = read(CountersignatureInput, request)
+        results = countersign_held(
+            run=run,
+            user=access_colleague(caller, values["user"]),
+            credential=Credential(**values["credential"]),
+            by=caller.actor(),
+            tablet=caller.tablet,
+            now=database_now(),
+        )
+        return Response(batch_body(run, results))
+
+
+class RunOverridesView(APIView):
+    """POST /runs/{id}/overrides/: two people, two roles, own credentials."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201 with the override."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        values = read(OverrideInput, request)
+        if len(values["people"]) != 2:
+            raise Invalid.field("people", "two_people_two_roles", "An override needs two people in two roles.")
+        first, second = (
+            (access_colleague(caller, one["user"]), one["role"], Credential(**one["credential"]))
+            for one in values["people"]
+        )
+        row = override_stop(
+            run=run,
+            key=key_in(values),
+            reason=values["reason"],
+            text=values["text"],
+            people=(first, second),
+            by=caller.actor(),
+            now=database_now(),
+        )
+        return Response({**override_body(row), "run": status_body(run)}, status=201)
+
+
+class RunPausesView(APIView):
+    """POST /runs/{id}/pauses/: stop, or go on."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201; `ask_again` says that patient, level and side must be confirmed anew (over ten minutes)."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        values = read(PauseInput, request)
+        ask_again = pause_run(run=run, **values, by=caller.actor(), now=database_now())
+        return Response({"paused_at": run.paused_at, "ask_again": ask_again, "run": status_body(run)}, status=201)
+
+
+class RunEmergencyView(APIView):
+    """POST /runs/{id}/emergency/: the short list now, the rest as debt."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201 with the run's status."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        declare_emergency(run=run, by=caller.actor(), now=database_now())
+        return Response({"is_emergency": True, "run": status_body(run)}, status=201)
+
+
+class RunAmendmentsView(APIView):
+    """POST /runs/{id}/amendments/: a correction beside a signed list."""
+
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201 with the amendment."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        values = read(AmendmentInput, request)
+        row = amend_run(
+            run=run,
+            amendment=values["id"],
+            key=key_in(values),
+            value=values["value"],
+            reason=values["reason"],
+            event=values.get("event"),
+            user=access_colleague(caller, values["user"]),
+            credential=Credential(**values["credential"]),
+            by=caller.actor(),
+            now=database_now(),
+        )
+        return Response({**amendment_body(row), "run": status_body(run)}, status=201)
+
+
+def status_body(run: Run) -> dict[str, Any]:
+    """Return the state of a run after an act."""
+    return {
+        "id": str(run.public_id),
+        "phase": run.phase,
+        "status": run.status,
+        "seq": run.last_seq,
+        "revision": run.revision,
+        "signed_at": run.signed_at,
+    }
