@@ -11,9 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from checklists.models import Run
 from clinic.models import Export, Procedure, Site, User
 from clinic.vocabulary import Role
 from tests.make import make_export, make_procedure, make_site, make_user
+from tests.make_checklists import make_runs
 
 Maker = Callable[["Place"], Any]
 RECORDS: dict[str, Maker] = {}
@@ -82,3 +84,32 @@ ARGUMENTS["api-export-manifest"] = lambda place: {"dataset": place["export"].dat
 QUERIES["api-export-manifest"] = lambda place: {"export": str(place["export"].public_id)}
 QUERIES["api-export-identified"] = lambda place: {"reason": "the test walks every cell"}
 SAME_EVERYWHERE |= {"api-export", "api-export-identified"}
+
+
+@record("run")
+def _run(place: Place) -> Run:
+    return make_runs(place["procedure"])["pre"]
+
+
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["procedure"].public_id}
+    for name in ("api-procedure", "api-procedure-timeline", "api-procedure-runs")
+}
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["run"].public_id}
+    for name in (
+        "api-run",
+        "api-run-gate",
+        "api-run-events",
+        "api-run-signatures",
+        "api-run-countersignatures",
+        "api-run-overrides",
+        "api-run-pauses",
+        "api-run-emergency",
+        "api-run-amendments",
+    )
+}
+ARGUMENTS["api-definition"] = lambda place: {"sha256": place["run"].definition.sha256}
+SAME_EVERYWHERE |= {"api-definition"}
+BODIES["api-run-events"] = lambda place: {"events": []}
+BODIES["api-run-pauses"] = lambda place: {"kind": "paused"}
