@@ -46,7 +46,7 @@ PREPARE = [["definitions", "publish"]]
 EXPORTS = ["clinic.exports.ground.DATASETS"]
 AUDIT_STREAMS: list[str] = []
 # Dotted strings of the probes that /healthz asks, on whatever floor they live.
-HEALTH_PROBES: list[str] = []
+HEALTH_PROBES: list[str] = ["complications.queries.engine_health"]
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -195,9 +195,15 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "health_check_interval": 10,
 }
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.2}
+# The second net: whatever the watchman's wake-up missed is found here. A sweep that waited too long is dropped.
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
+    "sweep": {"task": "complications.sweep", "schedule": 2.0, "options": {"expires": 10}},
+    "remind": {"task": "complications.remind", "schedule": 5.0, "options": {"expires": 20}},
+    "sweep-plans": {"task": "complications.sweep_plans", "schedule": 60.0, "options": {"expires": 60}},
     "audit-checkpoint": {"task": "clinic.checkpoint_audit", "schedule": 900.0, "options": {"expires": 600}},
 }
+# Fetched by the watchman after each clean look at everything open: a dead man's switch outside the house.
+HEARTBEAT_URL = env.text("HEARTBEAT_URL", "")
 
 # The key of stored pseudonyms: losing it loses the way from a pseudonym back to a person.
 PSEUDONYM_KEY = env.text("PSEUDONYM_KEY", PLACES.known_secret("pseudonym-key") or SECRET_KEY)

@@ -209,12 +209,16 @@ def upcoming(now: Standing) -> list[Due]:
         found.append(Due(limit, "no_arrival"))
     if now.hand_over_due_at is not None:
         found.append(Due(now.hand_over_due_at, "hand_over_unanswered"))
-    if now.status is S.DECIDED and now.reexamine_at is not None and "reexamination" not in now.told:
-        found.append(Due(now.reexamine_at, "reexamine"))
+    if now.status is S.DECIDED and now.reexamine_at is not None:
+        if "reexamination" not in now.told:
+            found.append(Due(now.reexamine_at, "reexamine"))
+        else:
+            grace = now.policy.number(now.tier, "ack") or timedelta(0)
+            found.append(Due(now.reexamine_at + 2 * grace, "reexamine_overdue"))
     return sorted(found, key=lambda due: (due.at, _ORDER.index(due.what)))
 
 
-_ORDER = ("page", "no_arrival", "hand_over_unanswered", "reexamine", "warn", "breach")
+_ORDER = ("page", "no_arrival", "hand_over_unanswered", "reexamine", "reexamine_overdue", "warn", "breach")
 
 
 def due(now: Standing, at: datetime) -> Due | None:

@@ -1,0 +1,50 @@
+"""Links in messages by which one person answers one escalation once. Only a POST answers: mail scanners open links."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from django.core import signing
+from django.db import transaction
+
+from clinic.lib.problems import NotFound, Refused
+from clinic.models import Actor
+from clinic.vocabulary import Via
+from complications.actions.escalation import acknowledge
+from complications.models import AcknowledgeLink, Escalation
+
+SALT = "complications.acknowledge"
+
+
+def link_token(public_id: UUID | str) -> str:
+    """Return the signed text of a link's id; it is made as the message is written out and never stored."""
+    return signing.dumps(str(public_id), salt=SALT, compress=False)
+
+
+def read_link(token: str) -> AcknowledgeLink:
+    """Return the link behind a token, whether it can still be used or not; raise NotFound for a forged one."""
+    try:
+        public_id = signing.loads(token, salt=SALT)
+    except signing.BadSignature:
+        raise NotFound("link_not_valid", "This link is not valid. Call the number in the message.") from None
+    link = AcknowledgeLink.objects.select_related("escalation__site", "user").filter(public_id=public_id).first()
+    if link is None:
+        raise NotFound("link_not_valid", "This link is not valid. Call the number in the message.")
+    return link
+
+
+def acknowledge_by_link(*, token: str, eta_minutes: int, now: datetime, request_id: str = "") -> Escalation:
+    """Take responsibility by a link: once, before it expires, as the person it was sent to.
+
+    Raise Refused `link_used` or `link_expired`, or what `acknowledge` raises: a refused answer uses nothing up.
+    """
+    link = read_link(token)
+    if link.expires_at <= now:
+        raise Refused("link_expired", "This link has expired. Log in, or call the number in the message.")
+    by = Actor(user=link.user, role="surgeon", via=Via.LINK.value, request_id=request_id)
+    with transaction.atomic():
+        used = AcknowledgeLink.objects.filter(pk=link.pk, used_at=None).update(used_at=now)
+        if not used:
+            raise Refused("link_used", "This link was used already. Log in to see how the case stands.")
+        return acknowledge(escalation=link.escalation, eta_minutes=eta_minutes, by=by, now=now)

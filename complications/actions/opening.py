@@ -1,0 +1,182 @@
+"""Open an escalation, or let a further report join the one that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from clinic.actions.audit import Recording
+from clinic.models import Actor, Procedure, Site
+from complications.actions.paging import freeze, reachable, send, tell_user
+from complications.actions.standing import JOINED, change, note, standing
+from complications.models import Complication, Escalation, EscalationPolicy
+from complications.rules.escalation import Joining, join, next_due, reported
+from complications.rules.policy import Policy, check, default_policy
+from complications.rules.verdict import FiredTrigger
+from complications.vocabulary import EscalationStatus, EventKind, Pathway, Setting, Tier
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What opens or joins: triggers of one pathway, where the patient is, and since when it is known."""
+
+    pathway: Pathway
+    tier: Tier
+    triggers: Sequence[FiredTrigger]
+    setting: Setting
+    source: str
+    found_at: datetime
+    reported_at: datetime | None = None
+    onset_at: datetime | None = None
+    chips: Sequence[str] = ()
+    by_person: bool = True
+    complication: Complication | None = None
+
+    def as_json(self) -> list[dict[str, str]]:
+        """Return the triggers as they are kept, worst first."""
+        return [{"trigger": t.trigger, "tier": t.tier.value, "reason": t.reason} for t in self.triggers]
+
+
+def policy_in_force(site: Site) -> tuple[dict[str, Any], int]:
+    """Return the site's policy and its version; without one the default, with the site's phone list as backstop.
+
+    A deficit must page even where nobody has set anything up: a broken policy row falls back to the default as well.
+    """
+    row = EscalationPolicy.objects.filter(site=site).order_by("-version").first()
+    frame = {"timezone": site.timezone, "time_scale": site.time_scale}
+    if row is not None and not check(data := {**row.data, **frame}):
+        return data, row.version
+    data = {**default_policy(), **frame}
+    first = next(iter(site.phone_list), {"name": "", "number": ""})
+    data["backstop"] = {"name": str(first["name"]) or "Switchboard", "phone": str(first["number"]) or "switchboard"}
+    return data, 0
+
+
+def open_or_join(*, procedure: Procedure, finding: Finding, by: Actor, now: datetime, trail: Recording) -> Escalation:
+    """Return the escalation that now carries the finding; there is never a silent twin in one pathway."""
+    row = _open_row(procedure, finding.pathway)
+    if row is None:
+        try:
+            with transaction.atomic():
+                row = _open(procedure, finding, by, now)
+        except IntegrityError:
+            row = _open_row(procedure, finding.pathway)
+            if row is None:
+                raise
+        else:
+            _begin(row, finding, by, now, trail)
+            return row
+    _join(row, finding, by, now, trail)
+    return row
+
+
+def wake_engine() -> None:
+    """Tell the watchman, as this transaction commits, that something is due; the web never speaks to the broker."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('engine', '')")
+
+
+def _open_row(procedure: Procedure, pathway: Pathway) -> Escalation | None:
+    return (
+        Escalation.objects.open()
+        .select_for_update(of=("self",), no_key=True)
+        .select_related(*JOINED)
+        .filter(procedure=procedure, pathway=pathway.value)
+        .first()
+    )
+
+
+def _open(procedure: Procedure, finding: Finding, by: Actor, now: datetime) -> Escalation:
+    data, version = policy_in_force(procedure.site)
+    origin = reported(now, finding.reported_at)
+    quiet = Policy(data).quiet_until(finding.tier, now) if finding.tier is Tier.T2 else None
+    start = quiet[0] if quiet else origin
+    row = Escalation(
+        site=procedure.site,
+        procedure=procedure,
+        pathway=finding.pathway.value,
+        tier=finding.tier.value,
+        setting=finding.setting.value,
+        source=finding.source,
+        triggers=finding.as_json(),
+        chips=sorted(finding.chips),
+        policy=data,
+        policy_version=version,
+        recipients=freeze(procedure.site, procedure, now),
+        opened_by=by.user,
+        opened_at=now,
+        found_at=finding.found_at,
+        onset_at=finding.onset_at,
+        origin=start,
+        page_due_at=start,
+    )
+    row.next_due_at = next_due(standing(row), now)
+    row.save(force_insert=True)
+    return row
+
+
+def _begin(row: Escalation, finding: Finding, by: Actor, now: datetime, trail: Recording) -> None:
+    if finding.complication is not None:
+        row.complications.add(finding.complication)
+    data: dict[str, Any] = {"triggers": row.triggers, "source": row.source, "setting": row.setting}
+    if row.origin > now:
+        quiet = Policy(row.policy).quiet_until(Tier(row.tier), now)
+        posts = quiet[1] if quiet else ()
+        data["told_now"] = send(row, reachable(row, posts, now), kind="escalation_quiet", key="quiet", now=now)
+        data["paging_from"] = row.origin
+    note(row, EventKind.OPENED, by=by, now=now, trail=trail, data=data)
+    wake_engine()
+
+
+def _join(row: Escalation, finding: Finding, by: Actor, now: datetime, trail: Recording) -> None:
+    known = {(one["trigger"], one["tier"], one["reason"]) for one in row.triggers}
+    fresh = [one for one in finding.as_json() if (one["trigger"], one["tier"], one["reason"]) not in known]
+    news = finding.by_person or bool(fresh)
+    effect = join(standing(row), finding.tier, news=news)
+    if finding.complication is not None:
+        row.complications.add(finding.complication)
+    changes: dict[str, Any] = {"triggers": sorted([*row.triggers, *fresh], key=lambda one: one["tier"])}
+    before = row.responsible
+    data = {"triggers": finding.as_json(), "source": finding.source, "news": news, "tier": finding.tier.value}
+    if effect.raised:
+        changes["tier"] = finding.tier.value
+    if effect.new_origin:
+        changes |= {"origin": reported(now, finding.reported_at), "told": [], "found_at": finding.found_at}
+        changes |= {"first_acknowledged_at": None, "setting": finding.setting.value}
+    status: EscalationStatus | None = None
+    if effect.repage:
+        changes |= {"round": row.round + 1, "step": 0, "page_due_at": now, **UNANSWERED, **UNDECIDED}
+        changes["first_arrived_at"] = None
+        status = EscalationStatus.PAGING if row.status != EscalationStatus.PAGING.value else None
+    change(row, now=now, status=status, **changes)
+    kind = EventKind.TIER_RAISED if effect.raised else EventKind.JOINED
+    event = note(row, kind, by=by, now=now, trail=trail, data=data)
+    _tell(row, effect, before, f"e{event.seq}", now)
+    wake_engine()
+
+
+#: What a return to paging empties.
+UNANSWERED: dict[str, Any] = {
+    "responsible": None,
+    "acknowledged_at": None,
+    "eta_at": None,
+    "cannot_operate": False,
+    "hand_over_to": None,
+    "hand_over_due_at": None,
+    "arrived_at": None,
+}
+UNDECIDED: dict[str, Any] = {"decision": "", "decision_data": {}, "decided_at": None, "reexamine_at": None}
+
+
+def _tell(row: Escalation, effect: Joining, before: Any, key: str, now: datetime) -> None:
+    if effect.tell_posts:
+        send(
+            row, reachable(row, effect.tell_posts, now), kind="escalation_page", key=key, now=now, words={"again": True}
+        )
+    if effect.tell_responsible:
+        what = "raised" if effect.raised else "joined"
+        tell_user(row, before, kind="escalation_note", key=f"{key}:responsible", now=now, words={"what": what})

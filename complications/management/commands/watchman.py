@@ -1,0 +1,177 @@
+"""`manage.py watchman`: wakes Celery the moment something is due, and does the work itself when Celery does not."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import signal
+import threading
+import urllib.request
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+import psycopg
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError, connection
+
+from clinic.celery import app
+from clinic.lib.clock import database_now
+from complications.actions.heartbeat import beat
+from complications.actions.sweeping import advance, deliver_due, remind
+from complications.queries import Overdue, due_escalations, next_due, overdue
+
+log = logging.getLogger("complications.watchman")
+
+TAKE_OVER_AFTER = timedelta(seconds=5)
+LONGEST_SLEEP_S = 2.0
+HEARTBEAT_EVERY_S = 60.0
+
+
+class Publisher(threading.Thread):
+    """Hands due ids to Celery from a thread of its own: a frozen broker hangs this thread and nothing else.
+
+    After a failure the circuit stays open for a while; what is not published is taken over by the watchman itself.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="publisher", daemon=True)
+        self.waiting: queue.Queue[list[int]] = queue.Queue(maxsize=10)
+        self.open_until = 0.0
+        self.pause_s = 2.0
+
+    def offer(self, keys: Sequence[int]) -> bool:
+        """Pass a batch on; return False when the circuit is open or the thread still hangs in an earlier publish."""
+        if not keys or monotonic() < self.open_until:
+            return False
+        try:
+            self.waiting.put_nowait(list(keys))
+        except queue.Full:
+            return False
+        return True
+
+    def run(self) -> None:
+        """Publish until the process ends."""
+        while True:
+            keys = self.waiting.get()
+            try:
+                app.send_task("complications.advance", args=(keys,), expires=10, retry=False)
+                self.pause_s = 2.0
+            except Exception as error:
+                self.open_until = monotonic() + self.pause_s
+                self.pause_s = min(self.pause_s * 2, 30.0)
+                log.warning("publish_failed", extra={"error": type(error).__name__, "pause_s": self.pause_s})
+
+
+class Watchman:
+    """One look after another until it is told to stop."""
+
+    def __init__(self) -> None:
+        self.stopped = threading.Event()
+        self.publisher = Publisher()
+        self.published: dict[int, datetime] = {}
+        self.took_over = 0
+        self.next_heartbeat = 0.0
+        self.listener: psycopg.Connection[Any] | None = None
+
+    def run(self) -> None:
+        """Look, sleep until something is due or a report commits, look again; survive a lost database."""
+        self.publisher.start()
+        while not self.stopped.is_set():
+            try:
+                self.sleep(self.look())
+            except (DatabaseError, InterfaceError, psycopg.Error) as error:
+                log.error("database_lost", extra={"error": type(error).__name__})
+                self.hang_up()
+                connection.close()
+                self.stopped.wait(0.5)
+        self.hang_up()
+
+    def look(self) -> float:
+        """Publish what is due, take over what is overdue, say that we live; return how long nothing will be due."""
+        now = database_now()
+        self.publish(due_escalations(now), now)
+        late = overdue(now - TAKE_OVER_AFTER)
+        done = self.take_over(late, now) if late.any else 0
+        beat(name="watchman", now=database_now(), took_over=done)
+        self.fetch_heartbeat(late)
+        now = database_now()
+        first = next_due(now)
+        if first is None:
+            return LONGEST_SLEEP_S
+        return min(LONGEST_SLEEP_S, max(0.1, (first - now).total_seconds()))
+
+    def publish(self, due: dict[int, datetime], now: datetime) -> None:
+        """Hand to Celery what has not been handed over yet for the same due time."""
+        fresh = [key for key, at in due.items() if self.published.get(key) != at]
+        if fresh and self.publisher.offer(fresh):
+            self.published |= {key: due[key] for key in fresh}
+        self.published = {key: at for key, at in self.published.items() if key in due}
+
+    def take_over(self, late: Overdue, now: datetime) -> int:
+        """Do what Celery should have done more than five seconds ago, and say so loudly."""
+        done = advance(now=now) if late.engine else 0
+        done += deliver_due(now=database_now()) if late.messages or done else 0
+        done += remind(now=database_now()) if late.follow_ups else 0
+        if done:
+            self.took_over += done
+            log.error("watchman_took_over", extra={"done": done, "oldest_s": round(late.oldest_s, 1)})
+        return done
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep for `seconds`, or until a report's transaction commits."""
+        if self.listener is None or self.listener.closed:
+            self.listener = listen()
+        for _ in self.listener.notifies(timeout=seconds, stop_after=1):
+            break
+
+    def hang_up(self) -> None:
+        """Close the listening connection."""
+        if self.listener is not None:
+            self.listener.close()
+            self.listener = None
+
+    def fetch_heartbeat(self, late: Overdue) -> None:
+        """Fetch the external heartbeat address once a minute, while nothing is overdue."""
+        if not settings.HEARTBEAT_URL or late.any or monotonic() < self.next_heartbeat:
+            return
+        self.next_heartbeat = monotonic() + HEARTBEAT_EVERY_S
+        threading.Thread(target=fetch, args=(settings.HEARTBEAT_URL,), daemon=True).start()
+
+
+def fetch(url: str) -> None:
+    """Fetch the dead man's switch; a failure is only logged, its absence is the alarm."""
+    if not url.startswith("https://"):
+        log.error("heartbeat_not_https")
+        return
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - https only, from the settings
+            pass
+    except OSError as error:
+        log.warning("heartbeat_failed", extra={"error": type(error).__name__})
+
+
+def listen() -> psycopg.Connection[Any]:
+    """Return a direct connection that hears the reports (LISTEN does not work through a transaction pooler)."""
+    parameters = connection.get_connection_params()
+    for name in ("cursor_factory", "context", "prepare_threshold", "server_side_binding"):
+        parameters.pop(name, None)
+    link: psycopg.Connection[Any] = psycopg.connect(**parameters, autocommit=True)
+    link.execute("LISTEN engine")
+    return link
+
+
+class Command(BaseCommand):
+    """Run the watchman until SIGTERM or Ctrl-C."""
+
+    help = "Watch what is due: wake Celery at once, and take over whatever is more than five seconds late."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until told to stop."""
+        watchman = Watchman()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: watchman.stopped.set())
+        self.stdout.write("watchman: watching")
+        watchman.run()

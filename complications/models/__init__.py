@@ -1,0 +1,19 @@
+"""The tables of the middle floor."""
+
+from complications.models.complications import Complication, grade_columns
+from complications.models.engine import EngineHeartbeat, Timer
+from complications.models.escalation import AcknowledgeLink, Escalation, EscalationEvent, EscalationPolicy
+from complications.models.follow_up import ContactAttempt, FollowUp
+
+__all__ = [
+    "AcknowledgeLink",
+    "Complication",
+    "ContactAttempt",
+    "EngineHeartbeat",
+    "Escalation",
+    "EscalationEvent",
+    "EscalationPolicy",
+    "FollowUp",
+    "Timer",
+    "grade_columns",
+]

@@ -1,0 +1,103 @@
+"""Reads over several models: how alive the engine is, what the log and the lists show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Min
+
+from clinic.models import Notification
+from clinic.vocabulary import NotificationStatus
+from complications.models import EngineHeartbeat, Escalation, FollowUp, Timer
+
+#: Seconds: after this without a finished sweep pages turn red; after that the service counts as down.
+STALE_AFTER_S, DOWN_AFTER_S = 30, 60
+
+
+def engine_health() -> dict[str, Any]:
+    """Return `engine_age_s` (since the last finished sweep, None when none ever did) and `oldest_due_age_s`.
+
+    The status is `degraded` while the engine is silent for 30 s or something is overdue by that, `down` after 60 s of
+    an overdue page: it is asked by /healthz and by the red banner of every page.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+    beats = list(EngineHeartbeat.objects.all())
+    newest = max((beat.finished_at for beat in beats), default=None)
+    age = None if newest is None else max(0.0, (now - newest).total_seconds())
+    late = oldest_due(now)
+    overdue = 0.0 if late is None else max(0.0, (now - late).total_seconds())
+    status = "ok"
+    if age is None or age > STALE_AFTER_S or overdue > STALE_AFTER_S:
+        status = "degraded"
+    if overdue > DOWN_AFTER_S:
+        status = "down"
+    return {
+        "status": status,
+        "engine_age_s": None if age is None else round(age, 1),
+        "oldest_due_age_s": round(overdue, 1),
+        "engines": {beat.name: round((now - beat.finished_at).total_seconds(), 1) for beat in beats},
+        "took_over": sum(beat.took_over for beat in beats),
+    }
+
+
+def oldest_due(now: datetime) -> datetime | None:
+    """Return since when the oldest due thing waits: an escalation, a timer or an urgent message; None without any."""
+    moments = [
+        Escalation.objects.due(now).aggregate(oldest=Min("next_due_at"))["oldest"],
+        Timer.objects.due(now).aggregate(oldest=Min("due_at"))["oldest"],
+        Notification.objects.filter(status=NotificationStatus.QUEUED.value, urgent=True, due_at__lte=now).aggregate(
+            oldest=Min("due_at")
+        )["oldest"],
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def next_due(now: datetime) -> datetime | None:
+    """Return when the engine is wanted next, by any of its rows; None when nothing waits."""
+    moments = [
+        Escalation.objects.open().aggregate(first=Min("next_due_at"))["first"],
+        Timer.objects.filter(status="pending").aggregate(first=Min("due_at"))["first"],
+        FollowUp.objects.planned().aggregate(first=Min("next_look_at"))["first"],
+        Notification.objects.filter(status=NotificationStatus.QUEUED.value).aggregate(first=Min("due_at"))["first"],
+        Notification.objects.filter(status=NotificationStatus.LEASED.value).aggregate(first=Min("lease_until"))[
+            "first"
+        ],
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def due_escalations(now: datetime) -> dict[int, datetime]:
+    """Return the keys of what is due now, with the time since which it is."""
+    rows = Escalation.objects.due(now).order_by("next_due_at", "id").values_list("pk", "next_due_at")[:100]
+    return {key: at for key, at in rows if at is not None}
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """What should have been done before a moment: by which part of the engine, and how late the oldest is."""
+
+    engine: bool
+    messages: bool
+    follow_ups: bool
+    oldest_s: float
+
+    @property
+    def any(self) -> bool:
+        """Return whether anything is overdue."""
+        return self.engine or self.messages or self.follow_ups
+
+
+def overdue(before: datetime) -> Overdue:
+    """Return what has been due since before `before`."""
+    since = oldest_due(before)
+    return Overdue(
+        engine=Escalation.objects.due(before).exists() or Timer.objects.due(before).exists(),
+        messages=Notification.objects.due(before).exists(),
+        follow_ups=FollowUp.objects.due(before).exists(),
+        oldest_s=0.0 if since is None else (before - since).total_seconds(),
+    )

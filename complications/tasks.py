@@ -1,0 +1,47 @@
+"""What Celery does: each task reads the clock, calls actions, and may run twice and by two workers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from celery import shared_task
+
+from clinic.lib.clock import database_now
+from complications.actions.heartbeat import beat
+from complications.actions.sweeping import advance, deliver_due, deliver_keys, remind, sweep_plans
+
+
+@shared_task(name="complications.sweep")
+def sweep() -> int:
+    """Advance what is due, fire timers, send what waits: the second net, run by beat every two seconds."""
+    done = advance(now=database_now()) + deliver_due(now=database_now())
+    beat(name="celery", now=database_now())
+    return done
+
+
+@shared_task(name="complications.advance")
+def advance_these(keys: Sequence[int]) -> int:
+    """Advance a batch of escalations that the watchman found due, and send their pages."""
+    now = database_now()
+    done = advance(now=now, only=keys) + deliver_due(now=database_now())
+    beat(name="celery", now=database_now())
+    return done
+
+
+@shared_task(name="complications.deliver")
+def deliver_these(keys: Sequence[int]) -> int:
+    """Send a batch of messages."""
+    return deliver_keys(keys, now=database_now())
+
+
+@shared_task(name="complications.remind")
+def remind_due() -> int:
+    """Remind of follow-ups and escalate late observations."""
+    done = remind(now=database_now())
+    return done + deliver_due(now=database_now())
+
+
+@shared_task(name="complications.sweep_plans")
+def plan_unsigned() -> int:
+    """Plan follow-ups for procedures whose sign out nobody signed."""
+    return sweep_plans(now=database_now())
