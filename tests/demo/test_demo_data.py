@@ -2,7 +2,7 @@
 
 import json
 import random
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,14 +10,21 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
+from django.db.models import QuerySet
 
 from checklists.management.demo.accounts import accounts_file
+from checklists.management.demo.answers import Story, catalogue_index, observation, ticks
 from checklists.management.demo.cases import Case, cases
 from checklists.management.demo.people import PLACES
+from checklists.management.demo.theatre import LISTS
+from checklists.models import Event, Quarantined
+from checklists.rules.evaluation import Evaluation, State
+from checklists.rules.gates import gate_of
+from checklists.rules.nodes import PHASES
 from clinic.lib.clock import database_now
 from clinic.models import ApiToken, Procedure, Shift, Site, User
 from clinic.queries import verify_audit
-from clinic.vocabulary import Post
+from clinic.vocabulary import Anaesthesia, Indication, Post
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,6 +35,11 @@ def _demo(settings: Any, tmp_path: Path) -> None:
     settings.DEMO = True
     # Nineteen people with two Argon2 hashes each would cost every test four seconds.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+def past(site: str) -> QuerySet[Procedure]:
+    """The past cases of a site, without today's list."""
+    return Procedure.objects.filter(site__code=site, ended_at__isnull=False)
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +103,42 @@ def test_every_post_is_staffed_from_a_month_ago_to_a_year_ahead() -> None:
             assert (Post.ON_CALL_SPINE, 2) in on_duty
 
 
+def test_today_has_a_list_of_everything_in_mixed_phases() -> None:
+    call_command("demo", "seed")
+    today = Procedure.objects.filter(site__code="A").prefetch_related("levels")
+    assert {row.kind for row in today} == {"vertebroplasty", "kyphoplasty"}
+    assert {row.indication for row in today} == {str(word) for word in Indication}
+    assert {row.anaesthesia for row in today} == {str(word) for word in Anaesthesia}
+    assert {len(row.levels.all()) for row in today} == {1, 2, 3, 4}
+    assert {row.status for row in today} == {"booked", "in_progress"}
+    assert Event.objects.exclude(outcome="applied").count() == 0
+    assert not Quarantined.objects.exists()
+
+
+def test_what_is_ticked_on_todays_list_opens_the_gates() -> None:
+    """Whatever is asked in the phases that are done has an answer that stops nothing."""
+    index = catalogue_index()
+    for slot in (slot for slots in LISTS.values() for slot in slots):
+        story = Story(
+            kind=slot.kind,
+            indication=slot.indication,
+            anaesthesia=slot.anaesthesia,
+            levels=slot.levels,
+            incision_at=datetime(2026, 3, 2, 9, tzinfo=UTC),
+            operator="radiologist",
+            surgeon="surgeon",
+            second_surgeon="surgeon2",
+            nurse="nurse",
+            watcher="anaesthetist",
+        )
+        answers = {one.key: one.value for phase in ticks(story).values() for one in phase}
+        answers |= {one.key: one.value for one in observation(story.incision_at + timedelta(hours=2), "1")}
+        evaluation = Evaluation(index, State(answers=answers, facts=story.facts(), now=story.incision_at))
+        for phase in PHASES:
+            blockers = gate_of(evaluation, phase).blockers
+            assert [one.key.text() for one in blockers if one.kind != "warning"] == [], (slot, phase)
+
+
 def test_site_d_runs_sixty_times_faster_and_the_others_do_not() -> None:
     call_command("demo", "seed")
     assert {place.code: place.time_scale for place in PLACES} == {"A": 1, "B": 1, "D": 60}
@@ -103,8 +151,8 @@ def test_history_and_load_leave_whole_audit_chains() -> None:
     call_command("demo", "load", "--procedures", "200")
     result = verify_audit()
     assert (result.faults, result.exit_code) == ([], 0)
-    assert Procedure.objects.filter(site__code="A").count() == 200 + 23
-    assert Procedure.objects.filter(scheduled_at__gt=database_now()).count() == 0
+    assert past("A").count() == 200 + 23
+    assert past("A").filter(ended_at__gt=database_now()).count() == 0
 
 
 def test_history_that_was_cut_off_goes_on_and_a_whole_one_is_left_alone() -> None:
@@ -119,7 +167,7 @@ def test_history_that_was_cut_off_goes_on_and_a_whole_one_is_left_alone() -> Non
 def test_every_past_case_has_its_version_rows() -> None:
     call_command("demo", "seed")
     call_command("demo", "load", "--procedures", "50")
-    for procedure in Procedure.objects.prefetch_related("levels"):
+    for procedure in past("A").prefetch_related("levels"):
         assert procedure.versions.count() == 1  # type: ignore[attr-defined]
         assert all(level.versions.count() == 1 for level in procedure.levels.all())  # type: ignore[attr-defined]
 

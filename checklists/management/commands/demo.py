@@ -5,9 +5,13 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from checklists.management.demo.clinic import set_up_sites
+from checklists.actions.definitions import publish_definitions
+from checklists.management.demo.clinic import BY, set_up_sites
 from checklists.management.demo.history import write_history
 from checklists.management.demo.loading import load
+from checklists.management.demo.theatre import LISTS, plan_today
+from checklists.models import Definition
+from checklists.rules.catalogue import load as catalogue
 from clinic.lib.clock import database_now
 from clinic.models import Site
 
@@ -35,8 +39,13 @@ class Command(BaseCommand):
         getattr(self, options["what"])(**options)
 
     def seed(self, **options: Any) -> None:
-        """Set up the sites."""
-        accounts = set_up_sites(database_now())
+        """Set up the sites and today's list."""
+        now = database_now()
+        accounts = set_up_sites(now)
+        if not Definition.objects.exists():
+            publish_definitions(definitions=catalogue(), by=BY, now=now)
+        for site in Site.objects.filter(code__in=LISTS):
+            plan_today(site, now)
         self.stdout.write(f"{len(accounts)} accounts in {settings.DATA_DIR}/demo-accounts.json")
 
     def history(self, *, scale: float, **options: Any) -> None:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from checklists.management.demo.names import Identity, identity
 from checklists.management.demo.rates import DEFICIT_AFTER_CANAL_LEAK, KYPHOPLASTY_LEAK_RATIO, RATES, Rate
 from clinic.vocabulary import LEVELS
+from complications.rules.catalogue import complications
 
 
 class Choice:
@@ -114,16 +115,6 @@ class Case:
     def cement_ml(self) -> float:
         """All cement of the case, in mL."""
         return round(sum(level.cement_ml for level in self.levels), 1)
-
-
-LEAK_SITES = {
-    "LEK-EPI": "epidural",
-    "LEK-FOR": "foraminal",
-    "LEK-DIS": "disc",
-    "LEK-PVT": "paravertebral",
-    "LEK-VEP": "epidural_vein",
-    "LEK-VSG": "segmental_vein",
-}
 
 
 def working_days(first: date, last: date) -> list[date]:
@@ -242,7 +233,7 @@ def _event(chance: random.Random, rate: Rate, level: Level, incision: datetime, 
     else:
         at = end + timedelta(days=low + chance.random() * (high - low), hours=1)
     if rate.leak:
-        level.leak_sites.append(LEAK_SITES[rate.code])
+        level.leak_sites.append(complications()[rate.code].site_of_leak)
     symptomatic = chance.random() < rate.symptomatic
     deficit = rate.code == "LEK-EPI" and chance.random() < DEFICIT_AFTER_CANAL_LEAK[level.level[0].lower()]
     at = at.replace(microsecond=0)
