@@ -24,6 +24,9 @@ MAIN := $(VENV)/.requirements-$(call sum,requirements.txt)
 DEV := $(VENV)/.requirements-dev-$(call sum,requirements-dev.txt)-$(call sum,requirements.txt)
 PIP_INSTALL = $(PY) -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
+# Without bytecode every start and every test run compiles the packages anew.
+export PYTHONDONTWRITEBYTECODE =
+
 PACKAGES := clinic complications checklists
 TESTS ?= tests
 # Workers of pytest: one for each core unless told otherwise.
@@ -36,7 +39,7 @@ help:
 	@sed -n 's/^#  *make /make /p' Makefile
 
 run: $(MAIN)
-	@PYTHONDONTWRITEBYTECODE= $(PY) -m compileall -q $(PACKAGES) manage.py
+	@$(PY) -m compileall -q $(PACKAGES) manage.py
 	@exec $(PY) manage.py up
 
 test: $(DEV)
@@ -91,11 +94,11 @@ $(PY):
 $(MAIN): | $(PY)
 	@echo "Installing the pinned requirements"
 	@$(PIP_INSTALL) -r requirements.txt
-	@PYTHONDONTWRITEBYTECODE= $(PY) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	@$(PY) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@rm -f $(VENV)/.requirements-[0-9]*; touch $@
 
 $(DEV): $(MAIN)
 	@echo "Installing the pinned tools for tests and checks"
 	@$(PIP_INSTALL) -r requirements-dev.txt
-	@PYTHONDONTWRITEBYTECODE= $(PY) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
+	@$(PY) -m compileall -q -j 0 $(VENV)/lib >/dev/null 2>&1 || true
 	@rm -f $(VENV)/.requirements-dev-*; touch $@
