@@ -27,7 +27,9 @@ def main() -> int:
             figures: list[Figure | Missing] = module.run()
         except Exception as error:
             traceback.print_exc()
-            figures = [Missing(goal, what, f"failed: {error}") for goal, what in module.GOALS.items()]
+            figures = [
+                Missing(goal, what, f"failed: {str(error).splitlines()[0]}") for goal, what in module.GOALS.items()
+            ]
         write(name, figures)
         say(table(figures))
         say(f"   {time.monotonic() - began:.0f} s\n")

@@ -110,6 +110,7 @@ class Supervisor:
                 continue
             if not child.forever:
                 self.children.remove(child)
+                (self.run_directory / f"{child.name}.pid").unlink(missing_ok=True)
                 if child.process.returncode != 0:
                     self.say(
                         f"{child.name} failed ({how_it_ended(child.process.returncode)}): {self.log(child.name)} says why"

@@ -1,0 +1,76 @@
+"""A view that does nothing, one create for each tick, and lists in cursor pages and by OFFSET."""
+
+from typing import Any
+
+from django.apps import apps
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from rest_framework import generics, pagination, serializers
+
+from checklists.models import Event
+from clinic.models import Procedure
+
+ProcedureVersion: Any = apps.get_model("clinic", "ProcedureVersion")
+
+
+def nothing(request: HttpRequest) -> HttpResponse:
+    """Answer at once: what the web server and Django cost by themselves."""
+    return HttpResponse(status=204)
+
+
+class TickSerializer(serializers.ModelSerializer[Event]):
+    """Every column of a tick, checked one by one."""
+
+    class Meta:
+        model = Event
+        exclude = ["change_epoch", "change_xid"]
+
+
+class TickCreate(generics.CreateAPIView[Event]):
+    """One tick, one request, one INSERT: no projection, no audit."""
+
+    serializer_class = TickSerializer
+    queryset = Event.objects.all()
+
+
+class ByCursor(pagination.CursorPagination):
+    """DRF's own cursor pages."""
+
+    page_size = 500
+    ordering = "pgh_id"
+
+
+class VersionSerializer(serializers.ModelSerializer[Any]):
+    """A version row with every column that the export has."""
+
+    patient = serializers.CharField(source="patient.pseudonym")
+    operator = serializers.CharField(source="operator.public_id")
+    room = serializers.CharField(source="room.code", default="")
+    site = serializers.CharField(source="site.code")
+
+    class Meta:
+        model = ProcedureVersion
+        exclude = ["change_epoch", "change_xid"]
+
+
+class VersionList(generics.ListAPIView[Any]):
+    """The rows of an export, page by page, with the related rows fetched in the same query."""
+
+    serializer_class = VersionSerializer
+    pagination_class = ByCursor
+    queryset = ProcedureVersion.objects.select_related("patient", "operator", "room", "site")
+
+
+class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
+    """A procedure for a page of a list."""
+
+    class Meta:
+        model = Procedure
+        fields = ["public_id", "kind", "indication", "status", "scheduled_at"]
+
+
+urlpatterns = [
+    path("nothing/", nothing),
+    path("ticks/", TickCreate.as_view()),
+    path("versions/", VersionList.as_view()),
+]
