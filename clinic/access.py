@@ -188,6 +188,14 @@ def access_colleague(caller: Caller, username: str) -> User:
     return user
 
 
+def access_token(caller: Caller, public_id: UUID | str) -> ApiToken:
+    """Return a token of the caller's site; raise NotFound otherwise."""
+    token = ApiToken.objects.filter(site=caller.place, public_id=public_id).select_related("user", "site").first()
+    if token is None:
+        raise NotFound
+    return token
+
+
 def access_export(caller: Caller, dataset: str, public_id: str) -> Export:
     """Return a finished export of the caller's site; raise NotFound otherwise, also while it is still running."""
     try:

@@ -4,8 +4,9 @@ from allauth.account import views as account
 from django.conf import settings
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import import_string
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from clinic.api import exports, patients, session
+from clinic.api import exports, patients, session, tokens
 from clinic.pages import health, home, inbox, preferences
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -14,6 +15,8 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/<slug:dataset>/identified", exports.IdentifiedExportView.as_view(), name="api-export-identified"),
     path("exports/<slug:dataset>/manifest", exports.ExportManifestView.as_view(), name="api-export-manifest"),
     path("patients/search/", patients.PatientSearchView.as_view(), name="api-patient-search"),
+    path("tokens/", tokens.TokenListView.as_view(), name="api-tokens"),
+    path("tokens/<uuid:public_id>/revocation/", tokens.TokenRevocationView.as_view(), name="api-token-revocation"),
     path("session/", session.SessionView.as_view(), name="api-session"),
     path("session/switch/", session.SwitchView.as_view(), name="api-session-switch"),
     path("session/tablet/", session.TabletView.as_view(), name="api-session-tablet"),
@@ -35,6 +38,8 @@ account_urlpatterns: list[URLPattern | URLResolver] = [
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("accounts/", include(account_urlpatterns)),
     path("api/v1/", include(api_urlpatterns)),
     path("", include(page_urlpatterns)),

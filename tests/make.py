@@ -11,8 +11,9 @@ from django.contrib.auth.hashers import make_password
 from psycopg.types.range import TimestamptzRange
 
 from clinic.actions.procedures import Booking, PatientDetails, book_procedure
+from clinic.actions.tokens import create_token
 from clinic.lib.clock import database_now
-from clinic.models import Actor, Export, Membership, Procedure, Room, Shift, Site, User
+from clinic.models import Actor, ApiToken, Export, Membership, Procedure, Room, Shift, Site, User
 from clinic.vocabulary import Post, Role
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who exist in tests only
@@ -125,3 +126,11 @@ def make_export(site: Site, user: User, dataset: str = "procedures", **fields: A
         "manifest": {"dataset": dataset, "schema_version": 1, "pseudonym_key_id": ""},
     }
     return Export.objects.create(site=site, dataset=dataset, requested_by=user, **{**values, **fields})
+
+
+def make_token(site: Site, user: User, *scopes: str) -> ApiToken:
+    """A token of the person at the site."""
+    token, _ = create_token(
+        user=user, site=site, scopes=scopes or ["read"], days=1, name="test", by=make_actor(user), now=database_now()
+    )
+    return token

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from checklists.models import Run
-from clinic.models import Export, Procedure, Site, User
+from clinic.models import ApiToken, Export, Procedure, Site, User
 from clinic.vocabulary import Role
-from tests.make import make_export, make_procedure, make_site, make_user
+from tests.make import make_export, make_procedure, make_site, make_token, make_user
 from tests.make_checklists import make_runs
 
 Maker = Callable[["Place"], Any]
@@ -84,6 +84,15 @@ ARGUMENTS["api-export-manifest"] = lambda place: {"dataset": place["export"].dat
 QUERIES["api-export-manifest"] = lambda place: {"export": str(place["export"].public_id)}
 QUERIES["api-export-identified"] = lambda place: {"reason": "the test walks every cell"}
 SAME_EVERYWHERE |= {"api-export", "api-export-identified"}
+
+
+@record("token")
+def _token(place: Place) -> ApiToken:
+    return make_token(place.site, place.people["administrator"])
+
+
+ARGUMENTS["api-token-revocation"] = lambda place: {"public_id": place["token"].public_id}
+BODIES["api-tokens"] = lambda place: {"name": "registry", "scopes": ["read"], "days": 1}
 
 
 @record("run")

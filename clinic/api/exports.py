@@ -14,19 +14,82 @@ from rest_framework.views import APIView
 
 from clinic.access import access_export
 from clinic.api.permissions import caller_of
+from clinic.api.schema import Maybe, described
 from clinic.exports.delivery import deliver
 from clinic.exports.manifest import file_name
 from clinic.exports.registry import dataset_called, datasets
 from clinic.exports.selection import CONTENT_TYPES, Format, select
+from clinic.exports.shape import Kind, Takes
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Denied, Invalid
 from clinic.lib.stream import encoder
 from clinic.models import Export
-from clinic.vocabulary import Via
+from clinic.vocabulary import ExportStatus, Via
 
 #: Seconds for which a password just given counts for identified exports.
 CONFIRMED_FOR = 300
 ACCEPTS = {"text/csv": Format.CSV, "application/x-ndjson": Format.NDJSON, "application/ndjson": Format.NDJSON}
+
+
+COLUMN = {"name": "text", "type": Kind, "unit": "text", "source": "text", "identifying": "flag"}
+EXPORT = {
+    "id": "uuid",
+    "dataset": "text",
+    "format": Format,
+    "status": ExportStatus,
+    "identified": "flag",
+    "who": "text",
+    "started_at": "instant",
+    "ended_at": "instant?",
+    "rows": "integer?",
+    "bytes": "integer?",
+    "sha256": "sha256?",
+    "as_of": "text",
+}
+MANIFEST = {
+    "manifest": "integer",
+    "export": "uuid",
+    "dataset": "text",
+    "schema_version": "integer",
+    "format": Format,
+    "file": "text",
+    "rows": "integer",
+    "bytes": "integer",
+    "sha256": "sha256",
+    "columns": [COLUMN],
+    "as_of": "text",
+    "since": "text?",
+    "after": "text?",
+    "versions": "text",
+    "bom": "flag",
+    "filters": "object",
+    "identified": "flag",
+    "pseudonym_key_id": "text",
+    "definitions": {"*": "sha256"},
+    "site": "text",
+    "who": "text",
+    "role": "text",
+    "via": Via,
+    "why": "text",
+    "started_at": "instant",
+    "finished_at": "instant",
+    "audit": {
+        "started": Maybe({"stream": "text", "seq": "integer", "hash": "sha256"}),
+        "checkpoint": Maybe({"number": "integer", "sha256": "sha256"}),
+    },
+    "signature": {"algorithm": "text", "key_id": "text", "public_key": "text", "value": "text"},
+}
+PARAMETERS = {
+    "format": "csv or ndjson",
+    "fields": "columns, separated by commas",
+    "as_of": "repeat an earlier pull: epoch.transaction.sequence",
+    "since": "only what changed after that as-of",
+    "after": "go on after that row",
+    "versions": "all, or last: the newest version of each record",
+    "bom": "true puts Excel's mark before the text",
+    "reason": "why; needed for identified exports",
+}
+STREAMS = {(200, "text/csv"): {"type": "string"}, (200, "application/x-ndjson"): {"type": "string"}}
 
 
 class AsAsked(BaseContentNegotiation):
@@ -44,6 +107,21 @@ class AsAsked(BaseContentNegotiation):
 class ExportListView(APIView):
     """What can be exported, and what was."""
 
+    @described(
+        "List the datasets and the latest exports",
+        gives={
+            "datasets": [
+                {
+                    "name": "text",
+                    "label": "text",
+                    "schema_version": "integer",
+                    "columns": [COLUMN],
+                    "filters": [{"name": "text", "takes": Takes, "choices": ["text"]}],
+                }
+            ],
+            "exports": [EXPORT],
+        },
+    )
     def get(self, request: Request) -> Response:
         """Return the datasets with their columns and filters, and the site's fifty latest exports."""
         exports = Export.objects.filter(site=caller_of(request).place).select_related("requested_by")
@@ -83,6 +161,7 @@ class ExportView(APIView):
     content_negotiation_class = AsAsked
     identified = False
 
+    @described("Stream a dataset, pseudonymised", query=PARAMETERS, also=STREAMS)
     def get(self, request: Request, dataset: str) -> StreamingHttpResponse:
         """Stream the rows that the parameters choose; the answer's `Export-Id` names the manifest."""
         caller = caller_of(request)
@@ -122,6 +201,11 @@ class IdentifiedExportView(ExportView):
 
     identified = True
 
+    @described("Stream a dataset with names and record numbers", query=PARAMETERS, also=STREAMS)
+    def get(self, request: Request, dataset: str) -> StreamingHttpResponse:
+        """Stream the rows; the reason is kept in the audit trail."""
+        return super().get(request, dataset)
+
     def reason(self, request: Request) -> str:
         """Return the reason; raise Invalid where there is none that a person could read."""
         caller = caller_of(request)
@@ -136,6 +220,7 @@ class IdentifiedExportView(ExportView):
 class ExportManifestView(APIView):
     """The manifest of a delivered export."""
 
+    @described("Read the manifest of an export", gives=MANIFEST, query={"export": "the Export-Id of the answer"})
     def get(self, request: Request, dataset: str) -> Response:
         """Return the manifest of `?export=<Export-Id>`; raise NotFound until the export is finished."""
         export = access_export(caller_of(request), dataset, request.query_params.get("export", ""))

@@ -9,8 +9,23 @@ from rest_framework.views import APIView
 
 from clinic.actions.audit import record_alone
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.models import Patient
+from clinic.vocabulary import Sex
+
+PATIENT = {
+    "id": "uuid",
+    "mrn": "text",
+    "family_name": "text",
+    "given_name": "text",
+    "birth_date": "day",
+    "sex": Sex,
+    "phone": "text",
+    "email": "text",
+    "language": "text",
+    "procedures": ["uuid"],
+}
 
 
 class SearchInput(serializers.Serializer[Any]):
@@ -22,6 +37,7 @@ class SearchInput(serializers.Serializer[Any]):
 class PatientSearchView(APIView):
     """POST /patients/search/: the site's patient with exactly this record number, and their procedures."""
 
+    @described("Find a patient by record number", takes=SearchInput, gives={"results": [PATIENT]})
     def post(self, request: Request) -> Response:
         """Answer `{results: […]}`, empty where nobody has the number; the look-up is in the audit trail."""
         caller = caller_of(request)

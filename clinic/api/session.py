@@ -15,9 +15,29 @@ from clinic.access import Caller, access_colleague
 from clinic.actions.audit import record_alone
 from clinic.actions.credentials import check_credential
 from clinic.api.permissions import caller_of
+from clinic.api.schema import Maybe, described
 from clinic.lib.clock import database_now
 from clinic.models import Membership, Tablet
-from clinic.vocabulary import Via
+from clinic.vocabulary import Role, Via
+
+SESSION = {
+    "user": "text",
+    "id": "uuid",
+    "name": "text",
+    "roles": [Role],
+    "via": Via,
+    "language": "text",
+    "site": {
+        "id": "uuid",
+        "code": "text",
+        "name": "text",
+        "phone_list": [{"name": "text", "number": "text"}],
+        "timezone": "text",
+    },
+    "tablet": Maybe({"id": "uuid", "name": "text"}),
+    "people": [{"user": "text", "name": "text", "roles": [Role], "has_pin": "flag"}],
+    "csrf_token": "text",
+}
 
 
 class SwitchInput(serializers.Serializer[Any]):
@@ -38,6 +58,7 @@ class TabletInput(serializers.Serializer[Any]):
 class SessionView(APIView):
     """GET /session/: the person at work, their site and its phone list, and the colleagues who can switch."""
 
+    @described("Who is at work here", gives=SESSION)
     def get(self, request: Request) -> Response:
         """Answer the session; the CSRF token is here because a tablet reads it only when it sends."""
         return Response(session_body(request, caller_of(request)))
@@ -46,6 +67,7 @@ class SessionView(APIView):
 class SwitchView(APIView):
     """POST /session/switch/: another person unlocks the tablet with a PIN; the session then does less than a full one."""
 
+    @described("Unlock the tablet as another person", takes=SwitchInput, gives=SESSION)
     def post(self, request: Request) -> Response:
         """Answer the new session; 403 for a wrong credential, 404 for somebody of another site."""
         caller = caller_of(request)
@@ -80,6 +102,7 @@ class SwitchView(APIView):
 class TabletView(APIView):
     """POST /session/tablet/: enrol this device to the site."""
 
+    @described("Enrol this device to the site", takes=TabletInput, gives={"id": "uuid", "name": "text"}, status=201)
     def post(self, request: Request) -> Response:
         """Answer the tablet's id (201); every later event of this session carries it."""
         caller = caller_of(request)
