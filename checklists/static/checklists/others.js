@@ -1,5 +1,5 @@
 /** Keeps every other run of today on the tablet, so that it opens and works without a network as well. */
-import { date, h, icon, t } from "./dom.js";
+import { date, h, icon, lang, t } from "./dom.js";
 import { call, net } from "./queue.js";
 import { cache } from "./store.js";
 
@@ -17,9 +17,9 @@ const gather = async (own) => {
     for (const run of runs.body.results ?? runs.body) {
       if (run.id === own || run.phase === "follow_up") continue;
       const held = await cache.get(`run:${run.id}`);
-      const { status, body, headers } = await call("GET", `runs/${run.id}/`, undefined, held?.etag ? { "If-None-Match": held.etag } : {});
+      const { status, body, headers } = await call("GET", `runs/${run.id}/?language=${lang.now}`, undefined, held?.etag ? { "If-None-Match": held.etag } : {});
       if (status === 0) return;
-      if (status === 200) await cache.put(`run:${run.id}`, { ...body, etag: headers.get("ETag"), at: Date.now() });
+      if (status === 200) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, etag: headers.get("ETag"), at: Date.now() });
       if (status === 403 || status === 404) await cache.drop([`run:${run.id}`]);
     }
   }

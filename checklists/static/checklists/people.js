@@ -1,5 +1,5 @@
 /** Who is at work: switching by PIN, signing by several people on one tablet, overrides, the lock. */
-import { button, clock, fill, h, icon, initials, sheet, t } from "./dom.js";
+import { button, clock, fill, h, icon, initials, say, sheet, t } from "./dom.js";
 import { call } from "./queue.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));
@@ -84,7 +84,7 @@ export const sign = async (app, role) => {
 export const override = async (app, blocker) => {
   const reason = await sheet(t("override"), (close) => {
     const text = h("textarea", { class: "field", rows: 3, "aria-label": t("override_why") });
-    return [h("p", {}, h("b", { text: blocker.text })), h("p", { class: "mut", text: t("override_why") }), text, h("div", { class: "tiles" }, ["emergency", "benefit_outweighs", "not_available", "other"].map((code) => button(t(`override_${code}`), () => text.value.trim().length > 4 && close({ code, text: text.value.trim() }))))];
+    return [h("p", {}, h("b", { text: blocker.text })), h("p", { class: "mut", text: t("override_why") }), text, h("div", { class: "tiles" }, app.run.definition.conventions.reasons.override.map((r) => button(say(r, "label"), () => (text.value.trim().length > 4 ? close({ code: r.value, text: text.value.trim() }) : text.focus()))))];
   });
   if (!reason) return;
   const people = [];
@@ -93,9 +93,9 @@ export const override = async (app, blocker) => {
     if (!who) return;
     const given = await credential(t("sign_pin", { name: who.name }), who, async (c) => ({ status: 200, body: c }));
     if (!given) return;
-    people.push({ user: who.user, role: who.roles.find((r) => !people.some((q) => q.role === r)) ?? who.roles[0], credential: given });
+    people.push({ user: who.user, role: who.roles.includes("surgeon") ? "surgeon" : who.roles.includes("anaesthetist") ? "anaesthetist" : "nurse", credential: given });
   }
-  const answer = await call("POST", `runs/${app.run.id}/overrides/`, { item: blocker.item, level: blocker.level, reason: reason.code, text: reason.text, people });
+  const answer = await call("POST", `runs/${app.run.id}/overrides/`, { item: blocker.item, part: blocker.part, level: blocker.level, side: blocker.side, instance: blocker.instance, reason: reason.code, text: reason.text, people });
   if (answer.status >= 300 || !answer.status) app.say(failed(answer));
   await app.refresh(true);
 };

@@ -1,7 +1,7 @@
 /** The run page: draws from what the tablet holds, ticks without waiting, and tells the truth about the network. */
 import { button, h, lang, say, sheet, t } from "./dom.js";
 import { call, net, queue } from "./queue.js";
-import { cache, plain } from "./store.js";
+import { cache, outbox, plain } from "./store.js";
 import { POLL, paintRun, paintState } from "./page.js";
 import { Run, keyAt } from "./model.js";
 import { Rows, rowId } from "./rows.js";
@@ -152,6 +152,7 @@ const app = {
     lang.set(localStorage.getItem("lang") ?? code ?? before);
     $("lang").textContent = lang.now === "en" ? "TR" : "EN";
     if (before === lang.now) return;
+    app.etag = undefined;
     app.rows.rows.clear();
     $("items")?.replaceChildren();
   },
@@ -193,20 +194,22 @@ const gs1 = (text) => {
 Object.assign(app, { rows: new Rows(app, $("items")), cement: new Cement(app), callNow: new CallNow(app), lock: new Lock(app) });
 
 app.pause = async () => {
-  const reasons = app.run.definition.conventions.reasons.pause ?? [];
-  const open = app.run.state.paused_at;
-  const reason = open ? "resume" : await sheet(t("pause_why"), (close) => h("div", { class: "tiles" }, reasons.map((r) => button(say(r, "label"), () => close(r.value)))));
-  if (!reason) return;
-  const answer = await call("POST", `runs/${app.run.id}/pauses/`, open ? { resume: true } : { reason });
-  if (answer.status >= 300 || !answer.status) app.say(answer.body?.detail ?? t("needs_network"));
+  const kind = app.run.state.paused_at ? "resumed" : "paused";
+  const reasons = app.run.definition.conventions.reasons.pause;
+  const reason = kind === "paused" ? await sheet(t("pause_why"), (close) => h("div", { class: "tiles" }, reasons.map((r) => button(say(r, "label"), () => close(r.value))))) : "";
+  if (reason === undefined) return;
+  const answer = await call("POST", `runs/${app.run.id}/pauses/`, { kind, reason });
+  if (answer.status !== 201) app.say(answer.body?.detail ?? t("needs_network"));
+  else if (answer.body.ask_again) app.say(t("ask_again"), "red");
   app.refresh(true);
 };
 
 /** Read the run from the server; what was sent meanwhile is newer than an answer that was asked for before. */
 const read = async () => {
   const asked = app.sent;
-  const headers = { "Accept-Language": lang.now, ...(app.etag ? { "If-None-Match": app.etag } : {}) };
-  const { status, body, headers: got } = await call("GET", `runs/${app.run.id}/`, undefined, headers);
+  // The signature's hash is over the language that is shown; the list itself comes once.
+  const path = `runs/${app.run.id}/?language=${lang.now}${app.run.definition ? "&definition=0" : ""}`;
+  const { status, body, headers: got } = await call("GET", path, undefined, app.etag ? { "If-None-Match": app.etag } : {});
   if (status === 200 && asked === app.sent) {
     app.etag = got.get("ETag");
     const { content } = body.definition;
@@ -288,7 +291,7 @@ const start = async () => {
   await queue.start().catch(() => (app.unkept = true));
   if (runId) {
     const held = await cache.get(`run:${runId}`).catch(() => undefined);
-    if (held && !app.run.state) app.run.load(held);
+    if (held?.definition.content && !app.run.state) app.run.load(held);
     app.paint();
     poll();
   }
@@ -313,5 +316,6 @@ const worker = async () => {
   await navigator.serviceWorker.register(policy ? policy.createScriptURL(url) : url, { scope: "/" }).catch(() => app.say(t("no_offline")));
 };
 
-globalThis.tablet = app;
+// For tests and for support at the bedside: what this tablet holds, from the browser's console.
+globalThis.tablet = Object.assign(app, { kept: () => outbox.all(), shelved: () => cache.names() });
 start();

@@ -1,0 +1,50 @@
+"""What the browser tests share: a site with its people, and tablets that are put away at the end."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from clinic.models import Site, User
+from tests.browser.tablet import Tablet
+from tests.make import make_site, make_user
+
+# Playwright keeps an event loop in the thread of the test, and Django would refuse to touch the database there.
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+
+@dataclass
+class Clinic:
+    """One site and whom a case needs there."""
+
+    site: Site
+    nurse: User
+    surgeon: User
+    anaesthetist: User
+
+
+@pytest.fixture
+def clinic(transactional_db: None) -> Clinic:
+    """A site with a nurse, a surgeon and an anaesthetist."""
+    site = make_site()
+    people = {role: make_user(site, role) for role in ("nurse", "surgeon", "anaesthetist")}
+    return Clinic(site, **people)
+
+
+@pytest.fixture
+def tablets(browser: Browser, live_server: Any) -> Iterator[Callable[..., Tablet]]:
+    """Return a function that hands a person a tablet."""
+    handed: list[Tablet] = []
+
+    def hand(user: User, **options: Any) -> Tablet:
+        handed.append(Tablet(browser, live_server.url, user, **options))
+        return handed[-1]
+
+    yield hand
+    for tablet in handed:
+        tablet.close()

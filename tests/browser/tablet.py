@@ -1,0 +1,101 @@
+"""A tablet in a nurse's hands: a touch browser of 1180×820, logged in, driven by what stands on the screen."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from checklists.models import Run
+from clinic.models import User
+
+WIDE = {"width": 1180, "height": 820}
+PHONE = {"width": 390, "height": 844}
+
+
+class Tablet:
+    """One device with one page; `said` collects what the browser complained of."""
+
+    def __init__(self, browser: Browser, url: str, user: User, **options: Any) -> None:
+        self.url = url
+        self.context: BrowserContext = browser.new_context(
+            **{"viewport": WIDE, "has_touch": True, "locale": "en-GB", **options}
+        )
+        self.said: list[str] = []
+        self.log_in(user)
+        self.page: Page = self.new_page()
+
+    def new_page(self) -> Page:
+        """Open another page of the same device."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.on("console", lambda one: self.said.append(one.text) if one.type == "error" else None)
+        return page
+
+    def log_in(self, user: User) -> None:
+        """Give the device the session of a log-in."""
+        client = Client()
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        cookie = client.cookies[settings.SESSION_COOKIE_NAME]
+        host = urlsplit(self.url).hostname or "localhost"
+        self.context.add_cookies([{"name": cookie.key, "value": cookie.value, "domain": host, "path": "/"}])
+
+    def open(self, run: Run, *, worker: bool = True) -> None:
+        """Open a run and wait until it can be worked on (and, unless told otherwise, would start offline)."""
+        self.page.goto(f"{self.url}/runs/{run.public_id}/")
+        self.connected()
+        if worker:
+            self.page.evaluate("() => navigator.serviceWorker.ready.then(() => caches.keys())")
+            self.page.wait_for_function(
+                "async () => (await Promise.all((await caches.keys()).map(async (k) => "
+                "(await (await caches.open(k)).keys()).length))).some((n) => n > 10)"
+            )
+            self.page.wait_for_function("() => navigator.serviceWorker.controller")
+
+    def connected(self) -> None:
+        """Wait until everything typed here is on the server, as the tablet says it."""
+        expect(self.page.locator("#conn")).to_contain_text("Connected", timeout=15_000)
+
+    def cut(self) -> None:
+        """Pull the network cable."""
+        self.context.set_offline(True)
+
+    def mend(self) -> None:
+        """Plug it in again."""
+        self.context.set_offline(False)
+
+    def row(self, item: str, instance: str = "") -> Locator:
+        """Return the row of an item or part."""
+        name = f"i-{item}-{instance}" if instance else f"i-{item}"
+        return self.page.locator(f'[id="{name}"]')
+
+    def tap(self, item: str, option: str, *, level: str = "", side: str = "") -> None:
+        """Touch an option of an item."""
+        row = self.row(item)
+        if level:
+            row = row.locator("tr", has_text=level)
+        if side:
+            row = row.filter(has_text=side)
+        row.get_by_label(option, exact=True).first.tap()
+
+    def press(self, name: str, *, exact: bool = True) -> None:
+        """Touch a button by its words."""
+        self.page.get_by_role("button", name=name, exact=exact).first.tap()
+
+    def keys(self, digits: str) -> None:
+        """Type on the pad of the sheet that is open."""
+        for digit in digits:
+            self.page.locator("dialog[open] .pad").get_by_role("button", name=digit, exact=True).tap()
+
+    def fill(self, item: str, text: str) -> None:
+        """Write into the field of an item and leave it."""
+        field = self.row(item).locator("input.field, textarea.field").first
+        field.fill(text)
+        field.dispatch_event("change")
+
+    def close(self) -> None:
+        """Put the device away."""
+        self.context.close()
