@@ -57,9 +57,7 @@ def _procedure(place: Place) -> Procedure:
 
 
 #: url name → arguments of the place's own record; routes without arguments need no line
-ARGUMENTS: dict[str, Callable[[Place], dict[str, Any]]] = {
-    "page-run": lambda place: {"public_id": place["procedure"].public_id},
-}
+ARGUMENTS: dict[str, Callable[[Place], dict[str, Any]]] = {}
 
 #: url name → body of a write, where an empty one would not do
 BODIES: dict[str, Callable[[Place], Any]] = {}
@@ -108,6 +106,7 @@ ARGUMENTS |= {
     name: lambda place: {"public_id": place["run"].public_id}
     for name in (
         "api-run",
+        "page-run",
         "api-run-gate",
         "api-run-events",
         "api-run-signatures",

@@ -12,7 +12,7 @@ import tomllib
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
@@ -24,6 +24,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.csrf import ensure_csrf_cookie
 
+from checklists.access import access_run
 from complications.rules.catalogue import complications
 
 MODULES = [
@@ -95,8 +96,9 @@ def shell_html() -> str:
 
 
 @ensure_csrf_cookie
-def run(request: HttpRequest, public_id: Any) -> HttpResponse:
-    """GET /runs/{id}/: the shell; which run it shows, run.js reads from the address."""
+def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """GET /runs/{id}/: the shell; which run it shows, run.js reads from the address. 404 for another site's run."""
+    access_run(request.caller, public_id)  # type: ignore[attr-defined]
     return HttpResponse(shell_html())
 
 

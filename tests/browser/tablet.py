@@ -11,9 +11,16 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from checklists.models import Run
 from clinic.models import User
+from tests.waiting import eventually
 
 WIDE = {"width": 1180, "height": 820}
 PHONE = {"width": 390, "height": 844}
+# How many files the service worker keeps once it is in charge of the page.
+KEPT = """async () => {
+  if (!navigator.serviceWorker.controller) return 0;
+  const all = await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).length));
+  return Math.max(0, ...all);
+}"""
 
 
 class Tablet:
@@ -47,13 +54,9 @@ class Tablet:
         """Open a run and wait until it can be worked on (and, unless told otherwise, would start offline)."""
         self.page.goto(f"{self.url}/runs/{run.public_id}/")
         self.connected()
+        expect(self.page.locator("#items > li").first).to_be_visible()
         if worker:
-            self.page.evaluate("() => navigator.serviceWorker.ready.then(() => caches.keys())")
-            self.page.wait_for_function(
-                "async () => (await Promise.all((await caches.keys()).map(async (k) => "
-                "(await (await caches.open(k)).keys()).length))).some((n) => n > 10)"
-            )
-            self.page.wait_for_function("() => navigator.serviceWorker.controller")
+            eventually(lambda: self.page.evaluate(KEPT) > 10, what="the shell is kept on the tablet")
 
     def connected(self) -> None:
         """Wait until everything typed here is on the server, as the tablet says it."""

@@ -132,9 +132,8 @@ def test_the_other_lists_of_today_open_without_a_network(clinic: Clinic, tablets
     runs = make_case(clinic.site, clinic.surgeon)
     tablet = tablets(clinic.nurse)
     tablet.open(runs["sign_in"])
-    tablet.page.wait_for_function(
-        "async (id) => (await tablet.shelved()).includes(`run:${id}`)", arg=str(runs["time_out"].public_id)
-    )
+    kept = f"run:{runs['time_out'].public_id}"
+    eventually(lambda: kept in tablet.page.evaluate("() => tablet.shelved()"), what="the other list is on the tablet")
     tablet.cut()
     tablet.page.goto(f"{tablet.url}/board/")
     tablet.page.get_by_role("link", name="Time out").tap()

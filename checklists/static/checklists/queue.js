@@ -25,6 +25,12 @@ const csrf = () => document.cookie.match(/(?:^|; )(?:__Host-)?csrftoken=([^;]+)/
  * Every answer, also a refusal, tells `net` whether the server is there.
  */
 export const call = async (method, path, body, headers = {}) => {
+  const answer = await ask(method, path, body, headers);
+  if (answer.status !== 403 || answer.body?.code !== "csrf" || method === "GET") return answer;
+  await ask("GET", "session/"); // brings the token of the log-in that is valid now
+  return ask(method, path, body, headers);
+};
+const ask = async (method, path, body, headers = {}) => {
   try {
     const response = await fetch(`/api/v1/${path}`, {
       method,
