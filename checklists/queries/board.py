@@ -131,7 +131,7 @@ def _unheard(site: Site, now: datetime) -> dict[int, datetime]:
 def signing_roles(definition: int) -> tuple[str, ...]:
     """Return the parts that sign a published definition; it never changes."""
     content = Definition.objects.only("content").get(pk=definition).content
-    return tuple(content.get("signatures", ()))
+    return tuple(content["conventions"]["signatures"])
 
 
 def _look(

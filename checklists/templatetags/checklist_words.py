@@ -46,3 +46,9 @@ def running_minutes(value: datetime | None, now: datetime) -> str:
         return ""
     passed = max(0, int((now - value).total_seconds() // 60))
     return ngettext("%(n)d min", "%(n)d min", passed) % {"n": passed}
+
+
+@register.filter
+def whole_minutes(value: datetime | None, now: datetime) -> int:
+    """Return the whole minutes since `value` as a number, for a figure whose unit stands beside it."""
+    return max(0, int((now - value).total_seconds() // 60)) if value else 0

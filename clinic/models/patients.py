@@ -40,4 +40,8 @@ class Patient(models.Model):
     @property
     def display_name(self) -> str:
         """FAMILY, Given: the form in which a name is read aloud."""
-        return f"{self.family_name.upper()}, {self.given_name}"
+        family = self.family_name
+        if self.language == "tr" or set(family) & set("ğıİşŞĞ"):
+            # Turkish: the capital of i is İ, and of ı it is I.
+            family = family.replace("i", "İ").replace("ı", "I")
+        return f"{family.upper()}, {self.given_name}"

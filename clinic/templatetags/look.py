@@ -305,6 +305,21 @@ def ago(value: datetime | None, now: datetime) -> str:
 
 
 @register.filter
+def until(value: datetime | None, now: datetime) -> str:
+    """Write what is left until `value`, without a word beside it; empty when it has passed."""
+    return duration(value - now) if value and value > now else ""
+
+
+@register.filter
+def iso(value: object) -> datetime | None:
+    """Read an instant that JSON holds as text."""
+    try:
+        return datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+
+
+@register.filter
 def running(value: datetime | None, now: datetime) -> str:
     """Write a running clock since `value` as m:ss (under 100 minutes), else in words."""
     if not value:

@@ -229,6 +229,15 @@ WORDS: dict[str, dict[str, Any]] = {
         "d": "D",
         "e": "E",
     },
+    "imaging": {
+        "cement": _("Cement"),
+        "haematoma": _("Haematoma"),
+        "bone": _("Bone"),
+        "abscess": _("Abscess"),
+        "disc": _("Disc"),
+        "infarct": _("Infarct of the cord"),
+        "none": _("Nothing in the canal"),
+    },
     "trigger": {
         "NT-01": _("Weaker than before"),
         "NT-02": _("Much weaker, or both sides"),
@@ -329,3 +338,20 @@ def own_language(item: Any, attribute: str) -> str:
     """Return `attribute` of a catalogue row, its Turkish form for Turkish readers."""
     turkish = getattr(item, f"{attribute}_tr", "") if (get_language() or "").startswith("tr") else ""
     return str(turkish or getattr(item, attribute))
+
+
+MOVES: dict[str, Any] = {
+    "reported": _("Confirm the draft"),
+    "under_review": _("Start the review"),
+    "needs_information": _("Ask for information"),
+    "closed": _("Close"),
+    "reopened": _("Reopen"),
+    "duplicate": _("It is a duplicate"),
+    "not_reportable": _("Not reportable"),
+}
+
+
+@register.filter
+def move_word(status: str) -> Any:
+    """Return the verb that leads to a state."""
+    return MOVES.get(status, status)

@@ -1,0 +1,213 @@
+"""Escalations: the list, and the phone page of one with its acts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from clinic.access import Caller, access_colleague
+from clinic.lib.clock import database_now
+from clinic.lib.problems import Invalid, Problem
+from clinic.vocabulary import LEVELS
+from complications.access import access_escalation
+from complications.actions.escalation import acknowledge, arrive, decide, hand_over, record_milestone
+from complications.actions.examination import examine
+from complications.models import Escalation
+from complications.pages.exam import ExamForm, read_exam_form, read_measured
+from complications.pages.view import EscalationView
+from complications.vocabulary import OPERATIVE, Decision, Finding, Milestone, Pathway
+
+PAGE = 40
+INTERVALS = (15, 30, 60, 120)
+
+
+def escalations(request: HttpRequest) -> HttpResponse:
+    """Show the open ones, worst first; `?status=all` shows all, newest first, in keyset pages."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    now = database_now()
+    rows = Escalation.objects.at_site(caller.place).for_display().prefetch_related("procedure__levels")
+    if caller.own_only:
+        rows = rows.filter(procedure__operator=caller.person)
+    everything = request.GET.get("status") == "all"
+    after = request.GET.get("after", "")
+    if everything:
+        if after.isdecimal():
+            rows = rows.filter(pk__lt=int(after))
+        found = list(rows.order_by("-pk")[: PAGE + 1])
+    else:
+        found = list(rows.open().order_by("tier", "origin", "pk")[:200])
+    shown = found[:PAGE] if everything else found
+    return render(
+        request,
+        "complications/escalations.html",
+        {
+            "rows": [EscalationView(row, caller, now) for row in shown],
+            "status": "all" if everything else "open",
+            "open_count": Escalation.objects.at_site(caller.place).open().count(),
+            "next": shown[-1].pk if everything and len(found) > PAGE else None,
+            "now": now,
+        },
+    )
+
+
+def escalation(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Show one on a phone."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    now = database_now()
+    view = EscalationView(access_escalation(caller, public_id), caller, now)
+    return render(request, "complications/escalation.html", {**view.context(), "etas": (0, 10, 20, 30)})
+
+
+def _back(request: HttpRequest, public_id: UUID, problem: Problem | None, done: str) -> HttpResponse:
+    """Go back to the page, with what was done or with the sentence that says why not."""
+    if problem:
+        messages.error(request, problem.detail)
+    else:
+        messages.success(request, done)
+    return HttpResponseRedirect(reverse("page-escalation", args=[public_id]))
+
+
+@require_POST
+def acknowledgement(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Take responsibility with the minutes of the button that was touched; there is no default."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    problem: Problem | None = None
+    try:
+        acknowledge(escalation=row, eta_minutes=_minutes(request), by=caller.actor(), now=database_now())
+    except Problem as refusal:
+        problem = refusal
+    return _back(request, public_id, problem, _("You have it. The ward has been told."))
+
+
+def _minutes(request: HttpRequest) -> int:
+    text = request.POST.get("eta_minutes", "")
+    if not text.isdecimal():
+        raise Invalid.field("eta_minutes", "missing", _("Touch the minutes until you are at the bedside."))
+    return int(text)
+
+
+@require_POST
+def arrival(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Record that the surgeon is at the bedside; the ward may do it for them."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    problem: Problem | None = None
+    try:
+        arrive(escalation=row, by=caller.actor(), now=database_now())
+    except Problem as refusal:
+        problem = refusal
+    return _back(request, public_id, problem, _("Recorded: at the bedside."))
+
+
+@require_POST
+def handover(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Ask another surgeon to take over."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    problem: Problem | None = None
+    try:
+        to = access_colleague(caller, request.POST.get("to", ""))
+        hand_over(escalation=row, to=to, by=caller.actor(), now=database_now())
+    except Problem as refusal:
+        problem = refusal
+    return _back(request, public_id, problem, _("Asked. Until they accept, you stay responsible."))
+
+
+@require_POST
+def milestone(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Record a time on the way: now."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    problem: Problem | None = None
+    try:
+        kind = request.POST.get("kind", "")
+        if kind not in set(Milestone):
+            raise Invalid.field("kind", "not_a_choice", _("There is no such step."))
+        record_milestone(escalation=row, kind=Milestone(kind), at=None, by=caller.actor(), now=database_now())
+    except Problem as refusal:
+        problem = refusal
+    return _back(request, public_id, problem, _("Recorded."))
+
+
+def examination(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Examine with the baseline beside each value; a worse finding raises the tier and pages."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    now = database_now()
+    if request.method == "POST":
+        try:
+            exam = {**read_exam_form(request.POST.dict()), **read_measured(request.POST.dict())}
+            examine(escalation=row, exam=exam, by=caller.actor(), now=now)
+        except Problem as refusal:
+            messages.error(request, refusal.detail)
+        else:
+            return _back(request, public_id, None, _("Examination recorded."))
+    view = EscalationView(row, caller, now)
+    form = ExamForm(row.procedure, request.POST.dict() if request.method == "POST" else {})
+    return render(request, "complications/escalation_exam.html", {**view.context(), "exam": form})
+
+
+def decision(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Record what the surgeon decides, and why."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    now = database_now()
+    given: dict[str, Any] = request.POST.dict() if request.method == "POST" else {}
+    errors: list[Any] = []
+    if request.method == "POST":
+        try:
+            decide(escalation=row, data=read_decision_form(given, caller, now), by=caller.actor(), now=now)
+        except Problem as refusal:
+            errors = list(refusal.errors) or [refusal]
+        else:
+            return _back(request, public_id, None, _("Decision recorded."))
+    spine = row.pathway == Pathway.SPINE.value
+    return render(
+        request,
+        "complications/escalation_decision.html",
+        {
+            **EscalationView(row, caller, now).context(),
+            "given": given,
+            "errors": errors,
+            "decisions": [one for one in Decision if spine != (one is Decision.TREATED)],
+            "operative": OPERATIVE,
+            "intervals": INTERVALS,
+            "levels": LEVELS,
+            "findings": list(Finding),
+        },
+    )
+
+
+def read_decision_form(given: dict[str, Any], caller: Caller, now: datetime) -> dict[str, Any]:
+    """Return the form as the API's decision; what was left open is absent."""
+    data: dict[str, Any] = {"decision": given.get("decision", ""), "reason": given.get("reason", "").strip()}
+    for name in ("level", "centre"):
+        if given.get(name):
+            data[name] = given[name].strip()
+    if given.get("reexam_interval_minutes", "").isdecimal():
+        data["reexam_interval_minutes"] = int(given["reexam_interval_minutes"])
+    imaging: dict[str, Any] = {}
+    if given.get("finding"):
+        imaging["finding"] = given["finding"]
+    percent = given.get("canal_percent", "").strip().replace(",", ".")
+    if percent:
+        try:
+            imaging["canal_percent"] = float(percent)
+        except ValueError:
+            raise Invalid.field("canal_percent", "not_a_number", _("Canal taken: give a number from 0 to 100.")) from None
+    if imaging:
+        data["imaging"] = {**imaging, "level": data.get("level", "")}
+    if given.get("cement_removed"):
+        data["cement_removed"] = True
+    if given.get("family_told"):
+        data |= {"told_by": caller.person.get_full_name(), "told_at": now.isoformat()}
+    return data

@@ -1,0 +1,132 @@
+"""The neurological examination as a form: the baseline beside each value, and what was typed as the report's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from clinic.models import NeuroExam, Procedure
+from clinic.vocabulary import ExamKind
+from complications.actions.assessment import baseline_of
+from complications.vocabulary import ARM_MUSCLES, LEG_MUSCLES
+
+ROOTS = {
+    "hip_flexion": "L2",
+    "knee_extension": "L3",
+    "ankle_dorsiflexion": "L4",
+    "great_toe_extension": "L5",
+    "plantarflexion": "S1",
+    "elbow_flexion": "C5",
+    "wrist_extension": "C6",
+    "elbow_extension": "C7",
+    "finger_flexion": "C8",
+    "finger_abduction": "T1",
+}
+SIGNS: dict[str, tuple[str, ...]] = {
+    "legs_move": ("both", "one", "none", "nt"),
+    "light_touch_l": ("normal", "reduced", "absent", "nt"),
+    "light_touch_r": ("normal", "reduced", "absent", "nt"),
+    "perianal_sensation": ("normal", "impaired", "absent", "nt"),
+    "anal_tone": ("normal", "impaired", "absent", "nt"),
+    "bladder": ("normal", "impaired", "absent", "catheter"),
+    "bowel": ("normal", "impaired", "absent", "nt"),
+    "ais": ("a", "b", "c", "d", "e"),
+}
+MEASURED = ("pvr_ml", "nrs_back", "nrs_leg")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One muscle on one side: its key, what it was, what was typed."""
+
+    key: str
+    side: str
+    was: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Muscle:
+    """One row of the table."""
+
+    key: str
+    root: str
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Sign:
+    """One question with segments."""
+
+    name: str
+    options: tuple[str, ...]
+    was: str
+    value: str
+
+
+class ExamForm:
+    """What the examination's template needs."""
+
+    def __init__(self, procedure: Procedure, given: Mapping[str, str]) -> None:
+        baseline = baseline_of(procedure)
+        levels = [row.level for row in procedure.levels.all()]
+        high = any(level.startswith("C") or level == "T1" for level in levels)
+        self.sides = [("l", _("Left")), ("r", _("Right"))]
+        self.muscles = [
+            Muscle(
+                key,
+                ROOTS[key],
+                [
+                    Cell(f"{key}_{side}", word, _grade(baseline, f"{key}_{side}"), given.get(f"mrc.{key}_{side}", ""))
+                    for side, word in self.sides
+                ],
+            )
+            for key in (*(ARM_MUSCLES if high else ()), *LEG_MUSCLES)
+        ]
+        self.signs = [
+            Sign(name, options, str(getattr(baseline, name, None) or ""), given.get(name, ""))
+            for name, options in SIGNS.items()
+        ]
+        self.total = sum(len(muscle.cells) for muscle in self.muscles)
+        self.baseline_at = _baseline_at(procedure) if baseline else None
+        for name in MEASURED:
+            setattr(self, name, given.get(name, ""))
+
+
+def _grade(baseline: Any, muscle: str) -> str:
+    grade = baseline.grade(muscle) if baseline else None
+    return "" if grade is None else str(grade)
+
+
+def _baseline_at(procedure: Procedure) -> datetime | None:
+    rows = NeuroExam.objects.filter(procedure=procedure, kind=ExamKind.BASELINE.value)
+    return rows.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
+
+
+def read_exam_form(data: Mapping[str, str]) -> dict[str, Any]:
+    """Return what was answered as the `exam` of the API; what was left open is absent, never normal."""
+    mrc: dict[str, int | str] = {}
+    for key in ROOTS:
+        for side in "lr":
+            text = data.get(f"mrc.{key}_{side}", "").strip()
+            if text == "nt":
+                mrc[f"{key}_{side}"] = "nt"
+            elif text.isdecimal():
+                mrc[f"{key}_{side}"] = int(text)
+    signs = {name: data[name] for name in SIGNS if data.get(name)}
+    return {**({"mrc": mrc} if mrc else {}), **signs}
+
+
+def read_measured(data: Mapping[str, str]) -> dict[str, float]:
+    """Return the numbers beside the examination; a decimal comma is understood, what is no number is left out."""
+    found: dict[str, float] = {}
+    for name in MEASURED:
+        try:
+            found[name] = float(data.get(name, "").strip().replace(",", "."))
+        except ValueError:
+            continue
+    return {name: int(value) if value.is_integer() else value for name, value in found.items()}
