@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from complications.models import Escalation
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -19,7 +20,6 @@ from checklists.vocabulary import PHASES, Phase, RunStatus
 from clinic.access import Caller
 from clinic.lib.clock import database_now
 from clinic.models import Procedure
-from complications.models import Escalation
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,9 @@ def board(request: HttpRequest) -> HttpResponse:
     today = now.astimezone(zone).date()
     shown = _day(request.GET.get("day", ""), today)
     start = datetime.combine(shown, datetime.min.time(), tzinfo=zone)
-    looks = board_of(caller.place, start, datetime.combine(shown + timedelta(days=1), datetime.min.time(), tzinfo=zone), now)
+    looks = board_of(
+        caller.place, start, datetime.combine(shown + timedelta(days=1), datetime.min.time(), tzinfo=zone), now
+    )
     cards = [card_of(look, now) for look in looks]
     only = request.GET.get("only", "")
     chosen = [card for card in cards if only not in ONLY or ONLY[only](card)]
@@ -202,11 +204,15 @@ def card_of(look: Look, now: datetime) -> Card:
 def note_of(look: Look, state: str, now: datetime) -> Note | None:
     """Return the worst thing to say: a case that is paged, a hard stop, a silent tablet, a conflict, a pause."""
     if look.escalation:
-        return Note("red" if look.escalation.tier in {"t0", "t1"} else "amber", "escalation", escalation=look.escalation)
+        return Note(
+            "red" if look.escalation.tier in {"t0", "t1"} else "amber", "escalation", escalation=look.escalation
+        )
     if look.stops:
         stop = look.stops[0]
         reason = stop.reason_tr if (get_language() or "").startswith("tr") else stop.reason
-        return Note("red" if state == "live" else "amber", "stop", reason=reason, who=stop.who, more=len(look.stops) - 1)
+        return Note(
+            "red" if state == "live" else "amber", "stop", reason=reason, who=stop.who, more=len(look.stops) - 1
+        )
     if look.unheard_since:
         return Note("amber", "unheard", minutes=int((now - look.unheard_since).total_seconds() // 60))
     if look.conflicts:

@@ -9,15 +9,16 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from complications.models import Escalation
+
 from checklists.models import Answer, Definition, Override, Run, Signature
 from checklists.queries.state import facts_of, index_of
 from checklists.rules.evaluation import Evaluation, State
 from checklists.rules.gates import HARD, Blocker, gate_of, progress_of
 from checklists.rules.nodes import Key
-from checklists.vocabulary import PHASES, Phase, RunStatus
+from checklists.vocabulary import Phase, RunStatus
 from clinic.models import Procedure, Site, Tablet
 from clinic.vocabulary import ProcedureStatus
-from complications.models import Escalation
 
 MIXED_AT = "INT-CMT-02"
 SIDES = ("TOU-SUR-01", "sides")
@@ -62,7 +63,9 @@ def board_of(site: Site, start: datetime, end: datetime, now: datetime) -> list[
     for run in Run.objects.filter(procedure__in=keys, follow_up=None).in_order():
         runs[run.procedure_id].append(run)
     answers = _answers(keys)
-    open_cases = {row.procedure_id: row for row in Escalation.objects.open().filter(procedure__in=keys).order_by("-tier")}
+    open_cases = {
+        row.procedure_id: row for row in Escalation.objects.open().filter(procedure__in=keys).order_by("-tier")
+    }
     current = {key: _current(rows) for key, rows in runs.items()}
     shown = [run.pk for run in current.values() if run]
     signed: dict[int, set[str]] = defaultdict(set)
@@ -98,7 +101,16 @@ class _Answers:
 def _answers(procedures: Iterable[int]) -> dict[int, _Answers]:
     found: dict[int, _Answers] = defaultdict(lambda: _Answers({}, set(), {}))
     rows = Answer.objects.filter(run__procedure__in=list(procedures), run__follow_up=None).values_list(
-        "run__procedure_id", "run_id", "recorded_at", "is_conflict", "value", "item", "part", "level", "side", "instance"
+        "run__procedure_id",
+        "run_id",
+        "recorded_at",
+        "is_conflict",
+        "value",
+        "item",
+        "part",
+        "level",
+        "side",
+        "instance",
     )
     for procedure, run, at, is_conflict, value, *pieces in rows:
         one = found[procedure]

@@ -4,8 +4,13 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.utils.formats import localize
+from django.utils.timezone import localtime
+from django.utils.translation import get_language, ngettext, pgettext_lazy
+from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext, pgettext_lazy
+
+from checklists.rules.nodes import Key, Node
 
 register = template.Library()
 
@@ -24,6 +29,14 @@ ROLES: dict[str, Any] = {
     "watcher": _("Anaesthesia"),
     "operator": _("Operator"),
     "ward_nurse": _("Ward nurse"),
+}
+MOMENTS: dict[str, Any] = {
+    "checklist": _("Checklist"),
+    "values": _("Values"),
+    "complication": _("Complication"),
+    "pages": _("Pages"),
+    "review": _("Review"),
+    "follow_up": _("Follow-up"),
 }
 
 
@@ -52,3 +65,46 @@ def running_minutes(value: datetime | None, now: datetime) -> str:
 def whole_minutes(value: datetime | None, now: datetime) -> int:
     """Return the whole minutes since `value` as a number, for a figure whose unit stands beside it."""
     return max(0, int((now - value).total_seconds() // 60)) if value else 0
+
+
+@register.filter
+def moment_kind(value: object) -> Any:
+    """Return the name of a kind of moment."""
+    return MOMENTS.get(str(value), str(value))
+
+
+def _turkish() -> bool:
+    return (get_language() or "").startswith("tr")
+
+
+@register.filter
+def item_title(node: Node | None, key: Key) -> str:
+    """Return the question of an answer; a node of a list that is gone shows its id."""
+    if node is None:
+        return key.node_id
+    return str((node.raw.get("title_tr") if _turkish() else "") or node.raw["title"])
+
+
+@register.filter
+def answer_words(node: Node | None, value: Any) -> str:
+    """Return a stored answer as a person reads it: words for options, a number with its unit, the reason of an N/A."""
+    if isinstance(value, bool):
+        return now_("Yes") if value else now_("No")
+    if isinstance(value, dict) and "not_applicable" in value:
+        return now_("Not applicable: %(why)s") % {"why": str(value["not_applicable"]).replace("_", " ")}
+    if isinstance(value, dict):
+        return " ".join(str(value[name]) for name in ("value", "unit", "text", "user") if value.get(name) is not None)
+    if isinstance(value, list):
+        return ", ".join(answer_words(node, one) for one in value)
+    raw = node.raw if node else {}
+    for option in raw.get("options", ()):
+        if str(option["value"]) == str(value):
+            return str((option.get("label_tr") if _turkish() else "") or option["label"])
+    if raw.get("type") == "datetime":
+        try:
+            return localtime(datetime.fromisoformat(str(value))).strftime("%d.%m.%Y %H:%M")
+        except ValueError:
+            return str(value)
+    unit = str(raw.get("unit", ""))
+    shown = str(localize(value)) if isinstance(value, int | float) else str(value)
+    return f"{shown} {unit}" if unit and not unit.startswith("{") else shown

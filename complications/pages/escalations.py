@@ -203,7 +203,9 @@ def read_decision_form(given: dict[str, Any], caller: Caller, now: datetime) -> 
         try:
             imaging["canal_percent"] = float(percent)
         except ValueError:
-            raise Invalid.field("canal_percent", "not_a_number", _("Canal taken: give a number from 0 to 100.")) from None
+            raise Invalid.field(
+                "canal_percent", "not_a_number", _("Canal taken: give a number from 0 to 100.")
+            ) from None
     if imaging:
         data["imaging"] = {**imaging, "level": data.get("level", "")}
     if given.get("cement_removed"):

@@ -28,7 +28,18 @@ from complications.rules.grading import ANAESTHESIA, FLAGS, THERAPIES
 from complications.rules.report import Report
 from complications.vocabulary import Source, Symptom
 
-DETECTED = ("fluoroscopy", "xray", "ct", "mri", "examination", "monitoring", "laboratory", "patient", "carer", "follow_up")
+DETECTED = (
+    "fluoroscopy",
+    "xray",
+    "ct",
+    "mri",
+    "examination",
+    "monitoring",
+    "laboratory",
+    "patient",
+    "carer",
+    "follow_up",
+)
 
 
 @dataclass(frozen=True)

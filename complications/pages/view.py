@@ -46,6 +46,16 @@ class ClockLine:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """One interval of a case in seconds: what it took (None while it runs), what was allowed, how much too late."""
+
+    name: str
+    took: float | None
+    limit: float
+    late: float
+
+
+@dataclass(frozen=True)
 class Call:
     """Whom to ring."""
 
@@ -135,6 +145,20 @@ class EscalationView:
         state = clock.state(self.now)
         late = max(0.0, (self.now - limit).total_seconds()) if limit and clock.met_at is None else 0.0
         return ClockLine(clock.name, limit, clock.met_at, state, late)
+
+    @property
+    def intervals(self) -> list[Interval]:
+        """What took how long against its limit, for those that have begun."""
+        found = []
+        for clock in clocks(self.stands):
+            limit = clock.limit or clock.target
+            if clock.start is None or limit is None:
+                continue
+            took = (clock.met_at - clock.start).total_seconds() if clock.met_at else None
+            allowed = (limit - clock.start).total_seconds()
+            late = took - allowed if took is not None and took > allowed else 0.0
+            found.append(Interval(clock.name, took, allowed, late))
+        return found
 
     @cached_property
     def next_clock(self) -> ClockLine | None:
@@ -273,9 +297,7 @@ class EscalationView:
     @cached_property
     def messages(self) -> Sequence[Notification]:
         """What was sent, newest first."""
-        return list(
-            Notification.objects.filter(reference=self.row.reference).order_by("-created_at", "-id")[:40]
-        )
+        return list(Notification.objects.filter(reference=self.row.reference).order_by("-created_at", "-id")[:40])
 
     @property
     def last_seq(self) -> int:

@@ -7,7 +7,12 @@ from typing import Any
 
 from django import template
 from django.utils.translation import get_language, pgettext_lazy
+from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
+
+from clinic.templatetags.look import word
+from complications.rules.catalogue import complications
+from complications.rules.follow_up import default_plan
 
 register = template.Library()
 
@@ -355,3 +360,96 @@ MOVES: dict[str, Any] = {
 def move_word(status: str) -> Any:
     """Return the verb that leads to a state."""
     return MOVES.get(status, status)
+
+
+@register.filter
+def code_name(code: str) -> str:
+    """Return the name of a complication in the reader's language."""
+    row = complications().get(code)
+    return own_language(row, "name") if row else code
+
+
+@register.filter
+def follow_up_word(code: str) -> str:
+    """Return the name of a follow-up: "24 hours"; an observation of the ward says so."""
+    row = next((one for one in default_plan()["follow_up"] if one["id"] == code), None)
+    if row is None:
+        return now_("Neurological check")
+    return str(row["label_tr"] if (get_language() or "").startswith("tr") else row["label"])
+
+
+@register.filter
+def exam_words(exam: dict[str, Any], baseline: dict[str, Any] | None = None) -> str:
+    """Return an examination in words: what is other than the baseline, "5 → 2"; without any difference, that."""
+    before = baseline or {}
+    found: list[str] = []
+    grades, first = exam.get("mrc") or {}, before.get("mrc") or {}
+    tested = [grade for grade in grades.values() if isinstance(grade, int)]
+    for key, grade in grades.items():
+        if not isinstance(grade, int):
+            continue
+        muscle, _under, side = key.rpartition("_")
+        was = first.get(key, 5)
+        if grade != was:
+            word = cword(muscle, "muscle")
+            where = now_("left") if side == "l" else now_("right")
+            found.append(f"{word} {where} {was} → {grade}")
+    for name in WORDS["sign"]:
+        value = exam.get(name)
+        if value not in (None, "", "nt", "normal", "both", "e", before.get(name)):
+            found.append(f"{cword(name, 'sign')}: {cword(value, 'finding')}")
+    if exam.get("pvr_ml"):
+        found.append(now_("%(n)s mL left in the bladder") % {"n": exam["pvr_ml"]})
+    if exam.get("nrs_back") is not None:
+        found.append(now_("back pain %(n)s") % {"n": exam["nrs_back"]})
+    if found:
+        text = ", ".join(str(one) for one in found)
+        return text[:1].upper() + text[1:]
+    return now_("As before") if tested or len(exam) else now_("Not tested")
+
+
+FILTERS: dict[str, Any] = {
+    "type": _("Type"),
+    "group": _("Group"),
+    "site_of_leak": _("Site of leak"),
+    "clavien": "Clavien",
+    "sir": "SIR",
+    "cirse": "CIRSE",
+    "level": _("Level"),
+    "status": _("State"),
+    "kind": _("Procedure"),
+    "indication": _("Indication"),
+    "operator": _("Operator"),
+    "symptomatic": _("Symptoms"),
+    "period": _("Period"),
+    "q": _("Text"),
+}
+
+
+@register.filter
+def filter_word(name: str) -> Any:
+    """Return the name of a filter."""
+    return FILTERS.get(name, name)
+
+
+@register.filter
+def filter_value(value: str, name: str) -> str:
+    """Return the values of a filter in words."""
+    if name == "symptomatic":
+        return now_("Yes") if value == "true" else now_("No")
+    words = {
+        "type": code_name,
+        "clavien": clavien,
+        "group": lambda one: cword(one, "group"),
+        "site_of_leak": lambda one: cword(one, "site_of_leak"),
+        "status": lambda one: cword(one, "complication_status"),
+        "kind": lambda one: word(one, "kind"),
+        "indication": lambda one: word(one, "indication"),
+    }.get(name)
+    if words is None:
+        return value.replace(",", ", ")
+    return (
+        ", ".join(str(words(one)) for one in value.split(",") if one)
+        if name != "type" or value in complications()
+        else value
+    )

@@ -4,7 +4,7 @@ const links = [...document.querySelectorAll("#rows .cov")];
 const rows = links.map((link) => link.closest("tr"));
 const search = document.getElementById("q");
 const PLACE = "log-place";
-let at = rows.findIndex((row) => row.matches("[aria-selected]"));
+let at = rows.findIndex((row) => row.matches(".sel"));
 
 function mark(index) {
   at = Math.max(0, Math.min(rows.length - 1, index));
