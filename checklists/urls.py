@@ -3,7 +3,8 @@
 from django.urls import URLPattern, URLResolver, path
 
 from checklists.api import board, events, procedures, runs, signing
-from checklists.pages import run
+from checklists.pages import board as board_page
+from checklists.pages import run, timeline
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("procedures/", procedures.ProceduresView.as_view(), name="api-procedures"),
@@ -31,6 +32,8 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("board/", board.BoardView.as_view(), name="api-board"),
 ]
 page_urlpatterns: list[URLPattern | URLResolver] = [
+    path("board/", board_page.board, name="page-board"),
+    path("procedures/<uuid:public_id>/", timeline.procedure, name="page-procedure"),
     path("runs/shell/", run.shell, name="page-run-shell"),
     path("runs/<uuid:public_id>/", run.run, name="page-run"),
     path("sw.js", run.service_worker, name="page-service-worker"),

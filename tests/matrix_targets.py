@@ -7,14 +7,19 @@ what the test asks. A record that a floor needs is made lazily by a function reg
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from checklists.models import Run
+from clinic.lib.clock import database_now
 from clinic.models import ApiToken, Export, Procedure, Site, User
 from clinic.vocabulary import Role
-from tests.make import make_export, make_procedure, make_site, make_token, make_user
+from complications.actions.reporting import report_complication
+from complications.models import Complication, Escalation
+from complications.rules.report import Report
+from tests.make import make_actor, make_export, make_procedure, make_site, make_token, make_user
 from tests.make_checklists import make_runs
 
 Maker = Callable[["Place"], Any]
@@ -121,3 +126,37 @@ ARGUMENTS["api-definition"] = lambda place: {"sha256": place["run"].definition.s
 SAME_EVERYWHERE |= {"api-definition"}
 BODIES["api-run-events"] = lambda place: {"events": []}
 BODIES["api-run-pauses"] = lambda place: {"kind": "paused"}
+
+
+@record("escalation")
+def _escalation(place: Place) -> Escalation:
+    report = Report(public_id=uuid.uuid4(), type="LEK-EPI", level="T12", raw_neuro={"symptoms": ["saddle_numbness"]})
+    nurse = make_actor(place.people["nurse"], "nurse")
+    found = report_complication(report=report, procedure=place["procedure"], by=nurse, now=database_now()).escalation
+    assert found is not None
+    return found
+
+
+@record("complication")
+def _complication(place: Place) -> Complication:
+    found: Complication = place["escalation"].complications.get()
+    return found
+
+
+ARGUMENTS["page-procedure"] = lambda place: {"public_id": place["procedure"].public_id}
+ARGUMENTS["page-complication"] = lambda place: {"public_id": place["complication"].public_id}
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["escalation"].public_id}
+    for name in (
+        "page-escalation",
+        "page-escalation-acknowledgement",
+        "page-escalation-arrival",
+        "page-escalation-handover",
+        "page-escalation-milestone",
+        "page-escalation-examination",
+        "page-escalation-decision",
+    )
+}
+ARGUMENTS["page-answer-link"] = lambda place: {"token": "not-a-link"}
+SAME_EVERYWHERE |= {"page-answer-link"}
+QUERIES["page-complication-new"] = lambda place: {"procedure": str(place["procedure"].public_id)}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from complications.models import Escalation
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,6 +19,7 @@ from checklists.vocabulary import PHASES, Phase, RunStatus
 from clinic.access import Caller
 from clinic.lib.clock import database_now
 from clinic.models import Procedure
+from complications.models import Escalation
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class RoomColumn:
         return ", ".join(dict.fromkeys(card.look.procedure.operator.get_full_name() for card in self.cards))
 
 
-ONLY = {
+ONLY: dict[str, Callable[[Card], bool]] = {
     "now": lambda card: card.red,
     "look": lambda card: bool(card.note and card.note.tone == "amber"),
     "running": lambda card: card.state == "live",

@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from complications.models import Escalation
-
 from checklists.models import Answer, Definition, Override, Run, Signature
 from checklists.queries.state import facts_of, index_of
 from checklists.rules.evaluation import Evaluation, State
@@ -19,6 +17,7 @@ from checklists.rules.nodes import Key
 from checklists.vocabulary import Phase, RunStatus
 from clinic.models import Procedure, Site, Tablet
 from clinic.vocabulary import ProcedureStatus
+from complications.models import Escalation
 
 MIXED_AT = "INT-CMT-02"
 SIDES = ("TOU-SUR-01", "sides")

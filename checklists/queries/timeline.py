@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from complications.models import Complication, ContactAttempt, Escalation, EscalationEvent, FollowUp
-
 from checklists.models import Answer, Override, Pause, Run, Signature
 from checklists.queries.state import index_of
 from checklists.rules.nodes import Key, Node
 from clinic.models import NeuroExam, Procedure
+from complications.models import Complication, ContactAttempt, Escalation, EscalationEvent, FollowUp
 from complications.vocabulary import EventKind
 
 #: The kinds by which a reader filters.
@@ -83,7 +82,7 @@ def timeline_of(procedure: Procedure, at: datetime | None) -> Timeline:
         escalations = [row for row in escalations if row.opened_at <= at]
     phases = _phases(procedure, at)
     moments.sort(key=lambda one: one.at)
-    before = []
+    before: list[Moment] = []
     for moment in moments:
         owner = next((phase for phase in reversed(phases) if phase.at <= moment.at), None)
         (owner.moments if owner else before).append(moment)

@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from complications.actions.assessment import EXAM_KEYS, neuro_of_exam
-from complications.actions.reporting import raise_triggers
-from complications.models import Escalation
-
 from clinic.actions.audit import recording
 from clinic.actions.procedures import record_exam
 from clinic.lib.problems import FieldError, Invalid
 from clinic.models import Actor
 from clinic.vocabulary import ExamKind
+from complications.actions.assessment import EXAM_KEYS, neuro_of_exam
+from complications.actions.reporting import raise_triggers
+from complications.models import Escalation
 from complications.rules.report import read_neuro
 
 

@@ -96,7 +96,8 @@ class Detail:
     def versions(self) -> list[Any]:
         """Every version, newest first; several writes of one version show once."""
         newest: dict[int, Any] = {}
-        for row in self.row.versions.select_related("changed_by").order_by("pgh_id"):
+        rows: Any = self.row.versions  # type: ignore[attr-defined] # made by the version table
+        for row in rows.select_related("changed_by").order_by("pgh_id"):
             newest[row.version] = row
         return [newest[number] for number in sorted(newest, reverse=True)]
 

@@ -71,7 +71,7 @@ class Sign:
 class ExamForm:
     """What the examination's template needs."""
 
-    def __init__(self, procedure: Procedure, given: Mapping[str, str]) -> None:
+    def __init__(self, procedure: Procedure, given: Mapping[str, Any]) -> None:
         baseline = baseline_of(procedure)
         levels = [row.level for row in procedure.levels.all()]
         high = any(level.startswith("C") or level == "T1" for level in levels)
@@ -107,12 +107,12 @@ def _baseline_at(procedure: Procedure) -> datetime | None:
     return rows.order_by("-occurred_at").values_list("occurred_at", flat=True).first()
 
 
-def read_exam_form(data: Mapping[str, str]) -> dict[str, Any]:
+def read_exam_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was answered as the `exam` of the API; what was left open is absent, never normal."""
     mrc: dict[str, int | str] = {}
     for key in ROOTS:
         for side in "lr":
-            text = data.get(f"mrc.{key}_{side}", "").strip()
+            text = str(data.get(f"mrc.{key}_{side}", "")).strip()
             if text == "nt":
                 mrc[f"{key}_{side}"] = "nt"
             elif text.isdecimal():
@@ -121,12 +121,12 @@ def read_exam_form(data: Mapping[str, str]) -> dict[str, Any]:
     return {**({"mrc": mrc} if mrc else {}), **signs}
 
 
-def read_measured(data: Mapping[str, str]) -> dict[str, float]:
+def read_measured(data: Mapping[str, Any]) -> dict[str, float]:
     """Return the numbers beside the examination; a decimal comma is understood, what is no number is left out."""
     found: dict[str, float] = {}
     for name in MEASURED:
         try:
-            found[name] = float(data.get(name, "").strip().replace(",", "."))
+            found[name] = float(str(data.get(name, "")).strip().replace(",", "."))
         except ValueError:
             continue
     return {name: int(value) if value.is_integer() else value for name, value in found.items()}

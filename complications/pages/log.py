@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib import messages
 from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -24,6 +24,7 @@ from clinic.vocabulary import Indication, ProcedureKind
 from complications.access import access_complication
 from complications.actions.drafts import correct_complication
 from complications.models import Complication
+from complications.models.complications import ComplicationQuerySet
 from complications.pages.detail import Detail, name_of, short_name
 from complications.pages.spine import spine
 from complications.rules.catalogue import complications
@@ -76,7 +77,7 @@ WORDS = {
 NAMES = (*WORDS, "group", "symptomatic", "from", "to", "q")
 
 
-def filtered(rows: QuerySet[Complication], query: QueryDict, zone: ZoneInfo) -> QuerySet[Complication]:
+def filtered(rows: ComplicationQuerySet, query: QueryDict, zone: ZoneInfo) -> ComplicationQuerySet:
     """Return the rows that the address asks for; several values of one filter are divided by commas, any of them fits."""
     for name, column in WORDS.items():
         if values := values_of(query, name):
@@ -216,12 +217,12 @@ def chips(query: QueryDict) -> list[Chip]:
     for name in NAMES:
         if name in {"q", "from", "to"} or not query.get(name):
             continue
-        found.append(Chip(name, query[name], address(query, **{name: None})))
+        found.append(Chip(name, str(query[name]), address(query, **{name: None})))
     if query.get("from") or query.get("to"):
         value = f"{query.get('from', '')} – {query.get('to', '')}"
         found.append(Chip("period", value, address(query, **{"from": None, "to": None})))
     if query.get("q"):
-        found.append(Chip("q", query["q"], address(query, q=None)))
+        found.append(Chip("q", str(query["q"]), address(query, q=None)))
     return found
 
 

@@ -189,12 +189,12 @@ def read_neuro_form(data: QueryDict, zone: ZoneInfo) -> dict[str, Any]:
     return neuro
 
 
-def read_fields(code: str, data: Mapping[str, str]) -> dict[str, Any]:
+def read_fields(code: str, data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the questions of the chosen type; numbers with a decimal comma are understood."""
     row = complications().get(code)
     found: dict[str, Any] = {}
     for field in row.fields if row else ():
-        text = data.get(f"fields.{code}.{field.key}", "").strip()
+        text = str(data.get(f"fields.{code}.{field.key}", "")).strip()
         if not text:
             continue
         if field.type == "boolean":

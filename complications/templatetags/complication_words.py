@@ -3,6 +3,7 @@
 People read Emergency, Urgent, Prompt, Routine; never t1, which would be taken for a vertebra.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django import template
@@ -437,7 +438,7 @@ def filter_value(value: str, name: str) -> str:
     """Return the values of a filter in words."""
     if name == "symptomatic":
         return now_("Yes") if value == "true" else now_("No")
-    words = {
+    words: Callable[[str], object] | None = {
         "type": code_name,
         "clavien": clavien,
         "group": lambda one: cword(one, "group"),
