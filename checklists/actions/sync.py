@@ -142,7 +142,7 @@ def _judge(batch: _Batch, event: Incoming) -> Result:
     if fault is not None:
         return _refuse(batch, event, fault)
     value = _kept_value(batch, event)
-    content = _content_sha256(batch.run, event, value)
+    content = event_sha256(batch.run, event, value)
     known = batch.known.get(event.id)
     if known is not None:
         if known[0] != batch.run.pk or known[1] != content:
@@ -248,7 +248,7 @@ def _clock_flag(event: Incoming, now: datetime) -> str:
     return "long_ago" if event.occurred_at < now - _CLOCK_BEHIND else ""
 
 
-def _content_sha256(run: Run, event: Incoming, value: Any) -> str:
+def event_sha256(run: Run, event: Incoming, value: Any) -> str:
     """Return the hash by which a repeated event is told from another one under its id."""
     content = {
         "run": str(run.public_id),

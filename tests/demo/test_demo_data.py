@@ -17,14 +17,16 @@ from checklists.management.demo.answers import Story, catalogue_index, observati
 from checklists.management.demo.cases import Case, cases
 from checklists.management.demo.people import PLACES
 from checklists.management.demo.theatre import LISTS
-from checklists.models import Event, Quarantined
+from checklists.models import Event, Quarantined, Run
+from checklists.queries.runs import gate_now, look_at, signatures_of
 from checklists.rules.evaluation import Evaluation, State
 from checklists.rules.gates import gate_of
 from checklists.rules.nodes import PHASES
 from clinic.lib.clock import database_now
-from clinic.models import ApiToken, Procedure, Shift, Site, User
+from clinic.models import ApiToken, Notification, Procedure, Shift, Site, User
 from clinic.queries import verify_audit
 from clinic.vocabulary import Anaesthesia, Indication, Post
+from complications.models import Complication, Escalation, FollowUp
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -153,6 +155,31 @@ def test_history_and_load_leave_whole_audit_chains() -> None:
     assert (result.faults, result.exit_code) == ([], 0)
     assert past("A").count() == 200 + 23
     assert past("A").filter(ended_at__gt=database_now()).count() == 0
+
+
+def test_past_lists_are_signed_over_what_they_hold_and_their_gates_are_open() -> None:
+    call_command("demo", "seed")
+    call_command("demo", "history", "--scale", "0.02")
+    now = database_now()
+    runs = Run.objects.filter(status="signed").select_related(
+        "definition", "procedure__site", "procedure__patient", "procedure__operator"
+    )
+    assert len(runs) == 6 * (9 + 2)
+    for run in runs:
+        assert {one["current"] for one in signatures_of(run, run.definition)} == {True}
+        assert gate_now(run, look_at(run, now)).is_open, run.phase
+
+
+def test_a_deficit_of_the_past_was_answered_and_pages_nobody_today() -> None:
+    call_command("demo", "seed")
+    call_command("demo", "history", "--scale", "0.25")
+    closed = Escalation.objects.filter(status="closed")
+    assert {row.decision for row in closed} >= {"decompress"}
+    assert Escalation.objects.open().count() == 0
+    assert Notification.objects.unsent().count() == 0
+    assert FollowUp.objects.due(database_now()).count() == 0
+    assert FollowUp.objects.filter(status="planned").exists()
+    assert Complication.objects.filter(site__code="A").exclude(code="").exists()
 
 
 def test_history_that_was_cut_off_goes_on_and_a_whole_one_is_left_alone() -> None:

@@ -58,8 +58,17 @@ class Story:
     lot: str = "HVR-2610A"
     patient_phone: str = "+90 555 000 0000"
     disposition: str = "ward"
+    ended_at: datetime | None = None
     #: what happened otherwise, by key or by node id
     instead: Mapping[str, Any] = field(default_factory=dict)
+
+    def start(self, phase: str) -> datetime:
+        """Return when a phase is filled in: around the incision, or around the end where that is known."""
+        if self.ended_at is not None and phase == "sign_out":
+            return self.ended_at - timedelta(minutes=3)
+        if self.ended_at is not None and phase == "post":
+            return self.ended_at + timedelta(minutes=15)
+        return self.incision_at + PHASE_START[phase]
 
     def facts(self) -> dict[str, Any]:
         """Return the facts that the rules read of the procedure."""
@@ -99,7 +108,7 @@ def ticks(story: Story, phases: Sequence[str] = PHASES, index: Index | None = No
 
 
 def _phase(story: Story, phase: str, index: Index, answers: dict[Key, Any]) -> list[Ticked]:
-    start = story.incision_at + PHASE_START[phase]
+    start = story.start(phase)
     done: list[Ticked] = []
     _begin_series(story, phase, index, answers, done, start)
     # A further look after each that added something: an answer may ask the next question.
@@ -324,6 +333,7 @@ SPECIAL: dict[str, Any] = {
     "SOU-NAM-01": "completed",
     "SOU-NAM-01.levels": _levels,
     "SOU-CNT-01.cement_tail": False,
+    "SOU-CNT-01.ended_at": lambda story, scope, at: rfc(story.ended_at or at),
     "SOU-RAD-01.fluoro_min": 6.5,
     "SOU-RAD-01.dap": 24.0,
     "SOU-RAD-01.air_kerma": 160.0,

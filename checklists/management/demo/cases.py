@@ -181,7 +181,7 @@ def make_case(chance: random.Random, number: int, *, at: datetime, day: date, pr
         systolic=int(chance.gauss(138, 16)),
         spo2=min(100, int(chance.gauss(96.6, 1.4))),
         antithrombotic=chance.random() < 0.28,
-        disposition="home" if day_case or chance.random() < 0.8 else "rehabilitation",
+        disposition="home" if day_case or chance.random() < 0.85 else "care_home",
         levels=levels,
         events=list(events(chance, kind, osteoporotic=osteoporotic, levels=levels, incision=incision, end=end)),
         operator=int(chance.random() * operators),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db.models import Max
@@ -13,7 +14,10 @@ from checklists.management.demo.accounts import Account, give_accounts, read_acc
 from checklists.management.demo.people import PLACES, TIMEZONE, Place, phone_list, phone_number
 from clinic.actions.people import add_person, add_site, plan_shifts
 from clinic.models import Actor, Shift, Site, User
-from clinic.vocabulary import Via
+from clinic.vocabulary import Post, Via
+from complications.actions.policy import set_policy
+from complications.models import EscalationPolicy
+from complications.rules.policy import default_policy
 
 BY = Actor(user=None, role="demo", via=Via.COMMAND.value)
 #: The rota reaches from a month back, so that past cases had somebody on call, to a year ahead.
@@ -55,13 +59,28 @@ def set_up_site(place: Place, now: datetime) -> tuple[Site, dict[str, User]]:
                 roles=person.roles,
                 by=BY,
                 now=now,
-                email=f"{person.username.replace('_', '.')}@{place.code.lower()}.example.org",
+                email=email_of(place, person.username),
                 phone=phone_number(place, person.username),
                 language=person.language,
                 can_decompress=person.can_decompress,
             )
     plan_rota(place, site, users, now)
+    if not EscalationPolicy.objects.filter(site=site).exists():
+        set_policy(site=site, data=paging_policy(place), by=BY, now=now)
     return site, users
+
+
+def paging_policy(place: Place) -> dict[str, Any]:
+    """Return the policy that ships with the product, with the site's medical director as its backstop."""
+    director = place.posts[Post.BACKSTOP][0]
+    name = next(person.full_name for person in place.people if person.username == director)
+    contact = {"name": name, "email": email_of(place, director), "phone": phone_number(place, director)}
+    return {**default_policy(), "backstop": contact}
+
+
+def email_of(place: Place, username: str) -> str:
+    """Return a person's made-up address."""
+    return f"{username.replace('_', '.')}@{place.code.lower()}.example.org"
 
 
 def plan_rota(place: Place, site: Site, users: dict[str, User], now: datetime) -> int:

@@ -16,6 +16,7 @@ from django.db.models import Count
 from checklists.management.demo.bulk import check_at_once
 from checklists.management.demo.cases import cases
 from checklists.management.demo.clinic import BY
+from checklists.management.demo.log import LogWriter
 from checklists.management.demo.past import PastWriter, Team, in_parts, record_load
 from clinic.models import Patient, Site
 
@@ -24,6 +25,8 @@ from clinic.models import Patient, Site
 PART = 500
 #: Two connections: one generates while the other waits for the database, and a server with two cores uses both.
 WRITERS = 2
+#: Days before today in which nothing is loaded.
+RECENT = 35
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,11 @@ class Loaded:
 
 
 def load(site: Site, *, procedures: int, years: int, now: datetime, tell: Callable[[str], None]) -> Loaded:
-    """Add `procedures` completed cases over the last `years` to a site.
+    """Add `procedures` completed cases over the last `years` to a site, with their complications.
 
     Left out, compared with a case that a team works through: checklist runs with their ticks, team and baseline
     examination, follow-ups, escalations, and an audit entry for each case (there is one for each part of the load).
+    They end five weeks ago: the sweep for procedures without a follow-up plan looks back a month.
     """
     begin = monotonic()
     start = Patient.objects.filter(site=site, mrn__startswith="L").aggregate(n=Count("id"))["n"] + 1
@@ -53,8 +57,8 @@ def load(site: Site, *, procedures: int, years: int, now: datetime, tell: Callab
     with ThreadPoolExecutor(WRITERS) as writers:
         jobs = []
         for index, share in enumerate(shares):
-            first = today - timedelta(days=days - days * index // WRITERS)
-            last = today - timedelta(days=days - days * (index + 1) // WRITERS + 1)
+            first = today - timedelta(days=RECENT + days - days * index // WRITERS)
+            last = today - timedelta(days=RECENT + days - days * (index + 1) // WRITERS + 1)
             jobs.append(writers.submit(_load_share, site, share, first, max(first, last), start, now, tell))
             start += share
         rows = sum(job.result() for job in jobs)
@@ -67,6 +71,7 @@ def _load_share(
     chance = random.Random()  # noqa: S311 - made-up cases, not secrets
     team = Team.of(site)
     writer = PastWriter(team=team, by=BY, made_at=now, chance=chance)
+    log = LogWriter(site, made_at=now, chance=chance)
     stream = cases(
         chance,
         count=count,
@@ -82,7 +87,9 @@ def _load_share(
         for part in in_parts(stream, PART):
             with transaction.atomic():
                 check_at_once()
-                record_load(site, writer.write(part, with_teams=False), by=BY, now=now)
+                written = writer.write(part, with_teams=False)
+                writer.rows += log.write(written)
+                record_load(site, written, by=BY, now=now)
             done += len(part)
             if done // 10_000 != (done - len(part)) // 10_000:
                 tell(f"{done} of {count}")
