@@ -31,7 +31,8 @@ PACKAGES := clinic complications checklists
 TESTS ?= tests
 # Workers of pytest: one for each core unless told otherwise.
 WORKERS ?= auto
-QUICK := not browser and not service and not faults
+# The walk through the whole authorization matrix belongs to `make test`.
+QUICK := not browser and not service and not faults and not matrix
 
 .PHONY: help run test check quick bench faults lock format clean
 

@@ -19,7 +19,7 @@ from clinic.vocabulary import Role
 from tests.make import make_actor
 from tests.matrix_targets import ARGUMENTS, BODIES, NOT_OURS, QUERIES, SAME_EVERYWHERE, Place
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.matrix]
 
 ROUTES = sorted(name for name in matrix() if not name.startswith(NOT_OURS))
 LOGIN = "/accounts/login/"
