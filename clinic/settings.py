@@ -43,8 +43,8 @@ HOUSE = ["clinic", "complications", "checklists"]
 # What the upper floors put into a database once it is migrated: management commands, named by strings only.
 PREPARE = [["definitions", "publish"]]
 # What can be exported: dotted strings of each package's datasets, and of the audit streams that upper floors own.
-EXPORTS = ["clinic.exports.ground.DATASETS"]
-AUDIT_STREAMS: list[str] = []
+EXPORTS = ["clinic.exports.ground.DATASETS", "complications.exports.DATASETS", "checklists.exports.DATASETS"]
+AUDIT_STREAMS = ["complications.exports.AUDIT_STREAMS"]
 # Dotted strings of the probes that /healthz asks, on whatever floor they live.
 HEALTH_PROBES: list[str] = ["complications.queries.engine_health"]
 
