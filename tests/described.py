@@ -8,6 +8,8 @@ from typing import Any
 import jsonschema_rs
 from drf_spectacular.generators import SchemaGenerator
 
+from clinic.api.schema import PROBLEM
+
 
 @cache
 def description() -> dict[str, Any]:
@@ -29,6 +31,8 @@ def operations() -> dict[str, dict[str, Any]]:
 
 @cache
 def _validator(operation: str, status: str, media: str) -> Any:
+    if media == "application/problem+json" and status[0] in "45":
+        return jsonschema_rs.Draft202012Validator(PROBLEM, validate_formats=True)
     content = operations()[operation]["responses"].get(status, {}).get("content", {})
     if media not in content:
         return None
@@ -45,7 +49,7 @@ def described(operation: str) -> bool:
 
 def hold_to_description(response: Any, method: str) -> None:
     """Raise AssertionError where an answer of the API is not as it is described; other answers pass."""
-    match = getattr(response, "resolver_match", None)
+    match = response.wsgi_request.resolver_match
     media = response.headers.get("Content-Type", "").partition(";")[0]
     if match is None or not match.route.startswith("api/v1/") or response.streaming or not media.endswith("json"):
         return
