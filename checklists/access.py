@@ -10,6 +10,7 @@ from checklists.models import Definition, Run
 from clinic.access import Caller
 from clinic.lib.problems import NotFound
 from clinic.models import User
+from complications.models import FollowUp
 
 _TICKET = "checklists.ticket"
 
@@ -25,6 +26,19 @@ def access_run(caller: Caller, public_id: UUID | str) -> Run:
     if run is None:
         raise NotFound
     return run
+
+
+def access_follow_up(caller: Caller, public_id: UUID | str) -> FollowUp:
+    """Return a follow-up of the caller's site; raise NotFound otherwise."""
+    rows = FollowUp.objects.at_site(caller.place).select_related(
+        "site", "procedure", "procedure__patient", "procedure__site", "procedure__operator"
+    )
+    if caller.own_only:
+        rows = rows.filter(procedure__operator=caller.person)
+    follow_up = rows.filter(public_id=public_id).first()
+    if follow_up is None:
+        raise NotFound
+    return follow_up
 
 
 def access_definition(caller: Caller, sha256: str) -> Definition:

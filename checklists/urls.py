@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from checklists.api import board, events, procedures, runs, signing
+from checklists.api import board, events, follow_ups, procedures, runs, signing
 from checklists.pages import board as board_page
 from checklists.pages import run, timeline
 
@@ -28,6 +28,12 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<uuid:public_id>/pauses/", signing.RunPausesView.as_view(), name="api-run-pauses"),
     path("runs/<uuid:public_id>/emergency/", signing.RunEmergencyView.as_view(), name="api-run-emergency"),
     path("runs/<uuid:public_id>/amendments/", signing.RunAmendmentsView.as_view(), name="api-run-amendments"),
+    path(
+        "follow-ups/<uuid:public_id>/answers/",
+        follow_ups.FollowUpAnswersView.as_view(),
+        name="api-follow-up-answers",
+    ),
+    path("follow-ups/<uuid:public_id>/form/", follow_ups.FollowUpFormView.as_view(), name="api-follow-up-form"),
     path("definitions/<str:sha256>/", runs.DefinitionView.as_view(), name="api-definition"),
     path("board/", board.BoardView.as_view(), name="api-board"),
 ]

@@ -16,8 +16,9 @@ from checklists.models import Run
 from clinic.lib.clock import database_now
 from clinic.models import ApiToken, Export, Procedure, Site, User
 from clinic.vocabulary import Role
+from complications.actions.follow_up import plan_follow_ups
 from complications.actions.reporting import report_complication
-from complications.models import Complication, Escalation
+from complications.models import Complication, Escalation, FollowUp
 from complications.rules.report import Report
 from tests.make import make_actor, make_export, make_procedure, make_site, make_token, make_user
 from tests.make_checklists import make_runs
@@ -160,3 +161,15 @@ ARGUMENTS |= {
 ARGUMENTS["page-answer-link"] = lambda place: {"token": "not-a-link"}
 SAME_EVERYWHERE |= {"page-answer-link"}
 QUERIES["page-complication-new"] = lambda place: {"procedure": str(place["procedure"].public_id)}
+
+
+@record("follow_up")
+def _follow_up(place: Place) -> FollowUp:
+    make_runs(place["procedure"])
+    now = database_now()
+    plan_follow_ups(procedure=place["procedure"], ended_at=now, by=make_actor(), now=now)
+    return FollowUp.objects.get(procedure=place["procedure"], code="FU-24H")
+
+
+ARGUMENTS["api-follow-up-answers"] = lambda place: {"public_id": place["follow_up"].public_id}
+ARGUMENTS["api-follow-up-form"] = lambda place: {"public_id": place["follow_up"].public_id}

@@ -8,6 +8,7 @@ from typing import Any
 from clinic.actions.procedures import update_facts
 from clinic.models import Actor, Procedure
 from clinic.vocabulary import Outcome, ProcedureStatus
+from complications.actions.follow_up import plan_follow_ups
 
 _GONE = frozenset({"home", "care_home", "other_hospital", "self_discharge"})
 
@@ -18,9 +19,13 @@ def procedure_ended(*, procedure: Procedure, by: Actor, now: datetime) -> None:
     abandoned = procedure.outcome == Outcome.ABANDONED
     facts["status"] = (ProcedureStatus.ABANDONED if abandoned else ProcedureStatus.COMPLETED).value
     update_facts(procedure=procedure, facts=facts, level_facts={}, by=by, now=now)
+    if procedure.outcome != Outcome.DIED:
+        plan_follow_ups(procedure=procedure, ended_at=facts["ended_at"], by=by, now=now)
 
 
 def procedure_left(*, procedure: Procedure, by: Actor, now: datetime) -> None:
     """Note that the patient has left the hospital when the recovery list is signed."""
     if procedure.disposition in _GONE:
         update_facts(procedure=procedure, facts={"left_hospital_at": now}, level_facts={}, by=by, now=now)
+    if procedure.ended_at is not None and procedure.disposition != "died":
+        plan_follow_ups(procedure=procedure, ended_at=procedure.ended_at, by=by, now=now)

@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from checklists.actions.deficits import Found, act_on
 from checklists.models import Event, Run
+from checklists.queries.runs import has_open_escalation
 from checklists.queries.state import evaluate, load_state
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.facts import Examined, examinations, level_facts, procedure_facts
@@ -17,6 +19,7 @@ from checklists.vocabulary import Phase
 from clinic.actions.procedures import record_exam, update_facts
 from clinic.models import Actor
 from clinic.vocabulary import ExamKind, ProcedureStatus
+from complications.actions.follow_up import complete_observations
 
 
 def set_in_motion(
@@ -26,19 +29,28 @@ def set_in_motion(
     stored: Mapping[Key, Any],
     folded: Collection[Key],
     events: Collection[Event],
+    quiet: Collection[str],
     by: Actor,
     now: datetime,
 ) -> None:
     """Act on what a batch stored, in its transaction.
 
     `before` are the values that stood at the touched keys, `stored` the values of all stored events (a late or held one counts for
-    deficits too), `folded` the keys whose answers changed. Facts follow the answers only.
+    deficits too), `folded` the keys whose answers changed, `quiet` the items on which the caller acts itself. Facts follow the answers
+    only.
     """
-    state = load_state(run.procedure, now, open_escalation=False, run=run)
+    state = load_state(run.procedure, now, open_escalation=has_open_escalation(run.procedure), run=run)
     after = evaluate(run, state)
     _project(run, after, folded, by=by, now=now)
     shown = evaluate(run, replace(state, answers={**state.answers, **stored}))
-    _record_exams(run, shown, stored, events, by=by, now=now)
+    earlier = evaluate(run, replace(state, answers={**state.answers, **before}))
+    examined = examinations(shown, stored)
+    known = {(one.kind, one.instance): one.exam for one in examinations(earlier, stored)}
+    _record_exams(run, examined, known, events, by=by, now=now)
+    found = Found(
+        run, earlier, shown, {k: v for k, v in stored.items() if k.item not in quiet}, events, examined, known
+    )
+    act_on(found, by=by, now=now)
 
 
 def _project(run: Run, after: Evaluation, folded: Collection[Key], *, by: Actor, now: datetime) -> None:
@@ -53,9 +65,20 @@ def _project(run: Run, after: Evaluation, folded: Collection[Key], *, by: Actor,
 
 
 def _record_exams(
-    run: Run, shown: Evaluation, stored: Mapping[Key, Any], events: Collection[Event], *, by: Actor, now: datetime
+    run: Run,
+    examined: Collection[Examined],
+    known: Mapping[tuple[str, str], Mapping[str, Any]],
+    events: Collection[Event],
+    *,
+    by: Actor,
+    now: datetime,
 ) -> None:
-    for found in examinations(shown, stored):
+    """Add the examinations that say something new; the newest of a source counts."""
+    observed = False
+    for found in examined:
+        if found.exam == known.get((found.kind, found.instance)):
+            continue
+        observed |= found.kind == ExamKind.OBSERVATION
         record_exam(
             procedure=run.procedure,
             kind=ExamKind(found.kind),
@@ -65,6 +88,8 @@ def _record_exams(
             by=by,
             now=now,
         )
+    if observed:
+        complete_observations(procedure=run.procedure, now=now)
 
 
 def _examined_at(found: Examined, events: Collection[Event], now: datetime) -> datetime:

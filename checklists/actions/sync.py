@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -86,7 +86,13 @@ class _Batch:
 
 
 def apply_batch(
-    *, run: Run, events: Sequence[Incoming], by: Actor, tablet: Tablet | None, now: datetime
+    *,
+    run: Run,
+    events: Sequence[Incoming],
+    by: Actor,
+    tablet: Tablet | None,
+    now: datetime,
+    quiet: Collection[str] = frozenset(),
 ) -> list[Result]:
     """Store the events of a batch and return what became of each, in the order given.
 
@@ -118,6 +124,7 @@ def apply_batch(
                 stored=batch.stored,
                 folded=set(batch.changed),
                 events=batch.rows,
+                quiet=quiet,
                 by=by,
                 now=now,
             )

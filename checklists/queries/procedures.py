@@ -17,6 +17,7 @@ from checklists.rules.evaluation import Evaluation, State
 from checklists.rules.gates import WARNING, gate_of, progress_of
 from checklists.rules.nodes import Key
 from clinic.models import AuditEntry, Procedure, Site
+from complications.models import Escalation
 
 
 def day_bounds(site: Site, day: date) -> tuple[datetime, datetime]:
@@ -102,13 +103,17 @@ def board(site: Site, now: datetime, room: str = "") -> list[dict[str, Any]]:
     signed: dict[int, set[str]] = {}
     for run_id, role in Signature.objects.filter(run__in=every).values_list("run_id", "role"):
         signed.setdefault(run_id, set()).add(role)
+    called = {
+        row.procedure_id: {"id": str(row.public_id), "tier": row.tier, "status": row.status}
+        for row in Escalation.objects.open().filter(procedure__in=procedures).order_by("-tier", "id")
+    }
     lines = []
     for procedure in procedures:
         own = runs.get(procedure.pk, [])
         levels = {row.level: row for row in procedure.levels.all()}
         state = State(
             answers=answers.get(procedure.pk, {}),
-            facts=facts_of(procedure, levels, open_escalation=False),
+            facts=facts_of(procedure, levels, open_escalation=procedure.pk in called),
             now=now,
             level_status={level: row.status for level, row in levels.items()},
             conflicts=frozenset(conflicts.get(procedure.pk, ())),
@@ -131,6 +136,7 @@ def board(site: Site, now: datetime, room: str = "") -> list[dict[str, Any]]:
                 "operator": procedure.operator.get_full_name(),
                 "status": procedure.status,
                 "ended_at": procedure.ended_at,
+                "escalation": called.get(procedure.pk),
                 "runs": _board_runs(own, state, overrides, signed),
             }
         )
@@ -190,7 +196,7 @@ def _answers(runs: Sequence[Run]) -> tuple[dict[int, dict[Key, Any]], dict[int, 
 
 
 def board_tag(site: Site, now: datetime, room: str = "") -> str:
-    """Return what changes whenever the board does (one query)."""
+    """Return what changes whenever the board does (two queries)."""
     start, end = day_bounds(site, now.astimezone(ZoneInfo(site.timezone)).date())
     rows = (
         Run.objects.filter(procedure__site=site)
@@ -200,4 +206,5 @@ def board_tag(site: Site, now: datetime, room: str = "") -> str:
         .order_by("id")
         .values_list("id", "revision", "status", "procedure__status")
     )
-    return repr((site.pk, room, start, int(now.timestamp()) // 300, list(rows)))
+    called = Escalation.objects.open().filter(procedure__site=site).order_by("id").values_list("id", "status", "tier")
+    return repr((site.pk, room, start, int(now.timestamp()) // 300, list(rows), list(called)))

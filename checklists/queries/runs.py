@@ -17,6 +17,7 @@ from checklists.rules.gates import Gate, gate_of, progress_of
 from checklists.rules.nodes import Key
 from checklists.vocabulary import EventOutcome, Phase
 from clinic.models import Procedure, User
+from complications.models import Escalation
 
 # A rule may read the time of day, so even an unchanged run is looked at again after this long.
 FRESH_SECONDS = 300
@@ -30,7 +31,7 @@ def countersigned_id(held: UUID) -> UUID:
 
 def has_open_escalation(procedure: Procedure) -> bool:
     """Tell whether somebody is being called for this procedure's patient (a drug is not restarted meanwhile)."""
-    return False
+    return Escalation.objects.open().filter(procedure=procedure).exists()
 
 
 def look_at(run: Run, now: datetime) -> Evaluation:
