@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from clinic.actions.audit import recording
+from clinic.lib.stream import is_being_sent
 from clinic.lib.transitions import move
 from clinic.lib.triples import Triple
 from clinic.models import EXPORT_ARROWS, Actor, ApiToken, Export, Site, User
 from clinic.vocabulary import ExportStatus
+
+#: An export younger than this is left alone when abandoned ones are looked for.
+LATELY = timedelta(minutes=1)
 
 
 def start_export(
@@ -82,7 +86,21 @@ def finish_export(
         )
 
 
-def abort_export(*, export: Export, rows: int, size: int, why: str, by: Actor, now: datetime) -> None:
+def end_abandoned(*, by: Actor, now: datetime) -> int:
+    """Close the records of exports whose process was killed while it sent; return how many.
+
+    Only those that began a while ago: an export holds its lock from just after its record was written.
+    """
+    ended = 0
+    for export in Export.objects.filter(status=ExportStatus.RUNNING.value, started_at__lt=now - LATELY):
+        with recording(by=by, now=now):
+            if not is_being_sent(export.pk):
+                abort_export(export=export, rows=None, size=None, why="service_stopped", by=by, now=now)
+                ended += 1
+    return ended
+
+
+def abort_export(*, export: Export, rows: int | None, size: int | None, why: str, by: Actor, now: datetime) -> None:
     """Write down that the reader went away, or that the service failed: what left the house is said all the same."""
     with recording(by=by, now=now) as trail:
         move(

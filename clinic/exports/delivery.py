@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from datetime import datetime
 
 from clinic.access import Caller
@@ -83,8 +84,9 @@ class Delivery:
     def _abort(self, why: str) -> None:
         self._reader.close()
         if self.export.status == ExportStatus.RUNNING.value:
-            rows, size = self._rows, self._size
-            abort_export(export=self.export, rows=rows, size=size, why=why, by=self._by, now=self._clock())
+            rows, size, now = self._rows, self._size, self._clock()
+            with suppress(Refused):  # the sweep may have given it up before
+                abort_export(export=self.export, rows=rows, size=size, why=why, by=self._by, now=now)
 
     def close(self) -> None:
         """End the export: a reader that went away before the end leaves an entry and no statement on the server."""
@@ -127,6 +129,7 @@ def deliver(
             by=by,
             now=clock(),
         )
+        reader.hold(export.pk)
     except BaseException:
         reader.close()
         raise

@@ -18,6 +18,8 @@ CHUNK = 256 * 1024
 SLOTS = 2
 #: First number of the advisory locks that the slots are.
 LOCK_SPACE = 0x45585054
+#: First number of the locks by which a running export says that somebody is still sending it.
+SENDING = 0x45585053
 
 CSV = "(FORMAT csv, HEADER true, ENCODING 'UTF8')"
 # JSON text holds no raw control character, so with these two as quote and separator COPY hands each line on as it is.
@@ -117,6 +119,13 @@ class Busy(Exception):
     """As many exports as are allowed are running."""
 
 
+def is_being_sent(number: int) -> bool:
+    """Return whether some process holds the export of this number; call it inside a transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [SENDING, number % 2**31])
+        return not cursor.fetchone()[0]
+
+
 class Reader:
     """A connection of its own for one export: a slot, and a snapshot that sees what `as_of` says."""
 
@@ -138,6 +147,10 @@ class Reader:
 
     def _take_slot(self) -> bool:
         return any(self._one("SELECT pg_try_advisory_lock(%s, %s)", [LOCK_SPACE, number])[0] for number in range(SLOTS))
+
+    def hold(self, number: int) -> None:
+        """Say, for as long as this connection lives, that the export of this number is being sent."""
+        self._one("SELECT pg_advisory_lock(%s, %s)", [SENDING, number % 2**31])
 
     def _horizon(self) -> Triple:
         """What is visible lies below this: no transaction under it can still commit, so it means the same for ever."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -12,6 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from hypothesis import given
@@ -24,8 +27,10 @@ from clinic.lib.checkpoint_files import files, read
 from clinic.lib.clock import database_now
 from clinic.lib.embedded.places import Places
 from clinic.lib.merkle import leaf, root
-from clinic.models import AuditCheckpoint, AuditEntry
-from tests.make import make_actor
+from clinic.models import AuditCheckpoint, AuditEntry, Procedure
+from clinic.vocabulary import Role
+from tests.exporting import pull, puller, settle
+from tests.make import make_actor, make_procedure, make_site, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -269,3 +274,31 @@ def recursive_root(leaves: list[bytes]) -> bytes:
 def test_the_tree_is_that_of_rfc_6962(number: int) -> None:
     leaves = [leaf(f"run:{place}", place + 1, bytes(32)) for place in range(number)]
     assert root(leaves) == recursive_root(leaves)
+
+
+def test_a_third_party_verifies_an_export_with_the_twenty_lines_of_the_manual(directory: Path, tmp_path: Path) -> None:
+    site = make_site("alpha")
+    write(f"procedure:{make_procedure(site).public_id}", 3)
+    auditor = make_user(site, Role.AUDITOR)
+    settle()
+    file = tmp_path / "audit.csv"
+    file.write_bytes(pull(puller(auditor), "audit").body)
+    manual = (Path(settings.BASE_DIR) / "docs" / "audit.md").read_text()
+    program = manual.split("```python\n")[1].split("```")[0]
+
+    def run() -> str:
+        done = subprocess.run([sys.executable, "-c", program, str(file)], capture_output=True, text=True, check=True)
+        return done.stdout
+
+    entries = len(file.read_text().splitlines()) - 1
+    assert entries == 5
+    assert f"{entries} entries, 0 bad" in run()
+    subject = f"procedure:{Procedure.objects.get().public_id}"
+    lines = file.read_text().splitlines(keepends=True)
+    at = next(place for place, line in enumerate(lines) if line.find(f",{subject},1,") > 0)
+    columns = lines[0].strip().split(",")
+    fields = lines[at].strip().split(",")
+    fields[columns.index("canonical_sha256")] = "0" * 64
+    lines[at] = ",".join(fields) + "\n"
+    file.write_text("".join(lines))
+    assert f"bad entry: {subject} 1" in run()

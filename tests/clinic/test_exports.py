@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -11,15 +12,16 @@ import pytest
 import zstandard
 from django.db import connection
 
+from clinic.actions.exports import end_abandoned
 from clinic.actions.procedures import update_facts
 from clinic.exports.registry import datasets
 from clinic.lib.clock import database_now
 from clinic.lib.stream import SLOTS, Reader, encoder
 from clinic.lib.triples import Triple
-from clinic.models import AuditEntry, Export, Procedure, Site, User
+from clinic.models import Actor, AuditEntry, Export, Procedure, Site, User
 from clinic.vocabulary import Role
 from tests.exporting import Pulled, pull, puller, settle
-from tests.make import make_actor, make_procedure, make_site, make_user
+from tests.make import make_actor, make_export, make_procedure, make_site, make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -282,6 +284,21 @@ class TestRecord:
         entries = AuditEntry.objects.filter(subject=f"export:{export.public_id}").order_by("seq")
         assert [entry.action for entry in entries] == ["export.started", "export.aborted"]
 
+    def test_what_a_killed_process_left_running_is_ended(self, site: Site, administrator: User) -> None:
+        began = database_now() - timedelta(minutes=5)
+        export = make_export(site, administrator, status="running", started_at=began, manifest=None)
+        sending = Reader("test", slot=False)
+        sending.hold(export.pk)
+        try:
+            assert end_abandoned(by=Actor.system("sweep"), now=database_now()) == 0
+        finally:
+            sending.close()
+        assert end_abandoned(by=Actor.system("sweep"), now=began) == 0
+        assert end_abandoned(by=Actor.system("sweep"), now=database_now()) == 1
+        export.refresh_from_db()
+        assert export.status == "aborted"
+        assert '"why":"service_stopped"' in AuditEntry.objects.get(action="export.aborted").canonical
+
     def test_the_third_export_at_once_is_told_when_to_come_back(self, site: Site, administrator: User) -> None:
         client = puller(administrator)
         readers = [Reader("test") for _ in range(SLOTS)]
@@ -376,3 +393,50 @@ def gone_within(seconds: int) -> bool:
         if not backends():
             return True
     return False
+
+
+def test_increments_pulled_while_others_write_add_up_to_the_whole(site: Site, administrator: User) -> None:
+    procedures = [make_procedure(site) for _ in range(4)]
+    client = puller(administrator)
+    done = threading.Event()
+
+    def write(number: int) -> None:
+        """Write in transactions of very different lengths, so that they commit in another order than they began."""
+        mine = connection.get_new_connection(connection.get_connection_params())
+        try:
+            mine.autocommit = False
+            turn = 0
+            while not done.is_set():
+                turn += 1
+                for value in range(1 + (turn * number) % 5):
+                    mine.execute(
+                        "UPDATE clinic_procedure SET baseline_systolic = %s WHERE id = %s",
+                        [100 + (turn + value) % 100, procedures[number].pk],
+                    )
+                if turn % 3 == number % 3:
+                    mine.execute("SELECT pg_sleep(0.02)")
+                mine.commit()
+        finally:
+            mine.close()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    parts: list[bytes] = []
+    since: dict[str, str] = {}
+    try:
+        for _ in range(15):
+            pulled = good(pull(client, "procedures", **since))
+            parts.append(pulled.body.split(b"\n", 1)[1])
+            since = {"since": pulled.headers["Export-As-Of"]}
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+    settle()
+    last = good(pull(client, "procedures", **since))
+    parts.append(last.body.split(b"\n", 1)[1])
+    whole = good(pull(client, "procedures", as_of=last.headers["Export-As-Of"]))
+    assert b"".join(parts) == whole.body.split(b"\n", 1)[1]
+    assert len(whole.rows) > 100
+    assert sum(1 for part in parts if part) > 3
