@@ -2,9 +2,56 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from complications.api import complications as complications_api
+from complications.api import escalations as escalations_api
+from complications.api import follow_ups
 from complications.pages import escalations, links, log, report
 
-api_urlpatterns: list[URLPattern | URLResolver] = []
+api_urlpatterns: list[URLPattern | URLResolver] = [
+    path("complications/", complications_api.ComplicationsView.as_view(), name="api-complications"),
+    path("complications/catalogue/", complications_api.CatalogueView.as_view(), name="api-complication-catalogue"),
+    path("complications/<uuid:public_id>/", complications_api.ComplicationView.as_view(), name="api-complication"),
+    path(
+        "complications/<uuid:public_id>/versions/",
+        complications_api.VersionsView.as_view(),
+        name="api-complication-versions",
+    ),
+    path("escalations/", escalations_api.EscalationsView.as_view(), name="api-escalations"),
+    path("escalations/policy/", escalations_api.PolicyView.as_view(), name="api-escalation-policy"),
+    path("escalations/<uuid:public_id>/", escalations_api.EscalationView.as_view(), name="api-escalation"),
+    path(
+        "escalations/<uuid:public_id>/acknowledgement/",
+        escalations_api.AcknowledgementView.as_view(),
+        name="api-escalation-acknowledgement",
+    ),
+    path("escalations/<uuid:public_id>/arrival/", escalations_api.ArrivalView.as_view(), name="api-escalation-arrival"),
+    path(
+        "escalations/<uuid:public_id>/handover/", escalations_api.HandOverView.as_view(), name="api-escalation-handover"
+    ),
+    path(
+        "escalations/<uuid:public_id>/milestones/",
+        escalations_api.MilestonesView.as_view(),
+        name="api-escalation-milestones",
+    ),
+    path(
+        "escalations/<uuid:public_id>/decision/", escalations_api.DecisionView.as_view(), name="api-escalation-decision"
+    ),
+    path(
+        "escalations/<uuid:public_id>/raised-in-error/",
+        escalations_api.RaisedInErrorView.as_view(),
+        name="api-escalation-raised-in-error",
+    ),
+    path("follow-ups/", follow_ups.FollowUpsView.as_view(), name="api-follow-ups"),
+    path("follow-ups/<uuid:public_id>/", follow_ups.FollowUpView.as_view(), name="api-follow-up"),
+    path("follow-ups/<uuid:public_id>/claim/", follow_ups.ClaimView.as_view(), name="api-follow-up-claim"),
+    path("follow-ups/<uuid:public_id>/closure/", follow_ups.ClosureView.as_view(), name="api-follow-up-closure"),
+    path(
+        "follow-ups/<uuid:public_id>/contact-attempts/",
+        follow_ups.ContactAttemptsView.as_view(),
+        name="api-follow-up-contact-attempts",
+    ),
+    path("procedures/<uuid:public_id>/contacts/", follow_ups.ContactsView.as_view(), name="api-procedure-contacts"),
+]
 page_urlpatterns: list[URLPattern | URLResolver] = [
     path("complications/", log.log, name="page-complications"),
     path("complications/new/", report.report, name="page-complication-new"),

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any
 
 from clinic.actions.procedures import record_exam
+from clinic.lib.clock import database_now
 from clinic.models import Actor, Procedure, Site, User
 from clinic.vocabulary import ExamKind, Post, Role
+from complications.actions.follow_up import plan_follow_ups
 from complications.actions.policy import set_policy
 from complications.actions.reporting import ReportResult, report_complication
-from complications.models import Escalation
+from complications.models import Complication, Escalation, FollowUp
 from complications.rules.policy import default_policy
 from complications.rules.report import Report
 from complications.vocabulary import LEG_MUSCLES
@@ -114,3 +116,25 @@ def make_escalation(ward: Ward, now: datetime, **values: Any) -> Escalation:
     escalation = make_report(ward, now, **values).escalation
     assert escalation is not None
     return escalation
+
+
+def report_deficit(procedure: Procedure, nurse: User, **values: Any) -> Escalation:
+    """An emergency of the spine pathway at any site, staffed or not."""
+    report = Report(public_id=uuid.uuid4(), raw_neuro=weak_leg(2), **values)
+    result = report_complication(report=report, procedure=procedure, by=make_actor(nurse, "nurse"), now=database_now())
+    assert result.escalation is not None
+    return result.escalation
+
+
+def report_leak(procedure: Procedure, surgeon: User, **values: Any) -> Complication:
+    """A leak that calls nobody."""
+    report = Report(**{"public_id": uuid.uuid4(), "type": "LEK-DIS", "level": "L1", **values})
+    by = make_actor(surgeon, "surgeon")
+    return report_complication(report=report, procedure=procedure, by=by, now=database_now()).complication
+
+
+def plan_visits(procedure: Procedure, ended_at: datetime | None = None) -> FollowUp:
+    """The plan of a procedure that has just ended; return its first visit."""
+    now = database_now()
+    plan_follow_ups(procedure=procedure, ended_at=ended_at or now, by=make_actor(), now=now)
+    return procedure.follow_ups.filter(kind="visit").order_by("target_at")[0]

@@ -7,7 +7,6 @@ what the test asks. A record that a floor needs is made lazily by a function reg
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,11 +16,10 @@ from clinic.lib.clock import database_now
 from clinic.models import ApiToken, Export, Procedure, Site, User
 from clinic.vocabulary import Role
 from complications.actions.follow_up import plan_follow_ups
-from complications.actions.reporting import report_complication
 from complications.models import Complication, Escalation, FollowUp
-from complications.rules.report import Report
 from tests.make import make_actor, make_export, make_procedure, make_site, make_token, make_user
 from tests.make_checklists import make_runs
+from tests.make_complications import report_deficit, report_leak
 
 Maker = Callable[["Place"], Any]
 RECORDS: dict[str, Maker] = {}
@@ -129,21 +127,38 @@ BODIES["api-run-events"] = lambda place: {"events": []}
 BODIES["api-run-pauses"] = lambda place: {"kind": "paused"}
 
 
-@record("escalation")
-def _escalation(place: Place) -> Escalation:
-    report = Report(public_id=uuid.uuid4(), type="LEK-EPI", level="T12", raw_neuro={"symptoms": ["saddle_numbness"]})
-    nurse = make_actor(place.people["nurse"], "nurse")
-    found = report_complication(report=report, procedure=place["procedure"], by=nurse, now=database_now()).escalation
-    assert found is not None
-    return found
-
-
 @record("complication")
 def _complication(place: Place) -> Complication:
-    found: Complication = place["escalation"].complications.get()
-    return found
+    return report_leak(place["procedure"], place.people["surgeon"])
 
 
+@record("escalation")
+def _escalation(place: Place) -> Escalation:
+    return report_deficit(place["procedure"], place.people["nurse"])
+
+
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["complication"].public_id}
+    for name in ("api-complication", "api-complication-versions")
+}
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["escalation"].public_id}
+    for name in (
+        "api-escalation",
+        "api-escalation-acknowledgement",
+        "api-escalation-arrival",
+        "api-escalation-handover",
+        "api-escalation-milestones",
+        "api-escalation-decision",
+        "api-escalation-raised-in-error",
+    )
+}
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["follow_up"].public_id}
+    for name in ("api-follow-up", "api-follow-up-claim", "api-follow-up-closure", "api-follow-up-contact-attempts")
+}
+ARGUMENTS["api-procedure-contacts"] = lambda place: {"public_id": place["procedure"].public_id}
+BODIES["api-escalation-acknowledgement"] = lambda place: {"eta_minutes": 10}
 ARGUMENTS["page-procedure"] = lambda place: {"public_id": place["procedure"].public_id}
 ARGUMENTS["page-complication"] = lambda place: {"public_id": place["complication"].public_id}
 ARGUMENTS |= {

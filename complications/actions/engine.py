@@ -11,9 +11,10 @@ from django.db import DatabaseError, connection
 
 from clinic.actions.audit import Recording, recording
 from complications.actions.opening import UNANSWERED
-from complications.actions.paging import reachable, send, tell_user
-from complications.actions.standing import ENGINE, JOINED, change, note, person, standing
+from complications.actions.paging import send, tell_user
+from complications.actions.standing import ENGINE, JOINED, change, note, person
 from complications.models import Escalation
+from complications.queries.recipients import reachable
 from complications.rules.escalation import Due, after_page, due, next_level
 from complications.rules.policy import RANKED
 from complications.vocabulary import EscalationStatus, EventKind
@@ -66,7 +67,7 @@ def _advance(key: int, now: datetime) -> bool:
         if row is None:
             return False
         for _ in range(MOST_AT_ONCE):
-            found = due(standing(row), now)
+            found = due(row.standing(), now)
             if found is None:
                 break
             _DO[found.what](row, found, now, trail)
@@ -90,7 +91,7 @@ def _push_forward(key: int, error: Exception, now: datetime) -> None:
 
 def _page(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
     """Run the step that is due; one that reaches nobody is recorded as skipped and followed at once."""
-    stands = standing(row)
+    stands = row.standing()
     posts = stands.policy.ladder(stands.tier, stands.pathway).recipients(row.step)
     if row.status == EscalationStatus.ACKNOWLEDGED.value:
         # Somebody answered who cannot operate: only those who can go on being called.
@@ -124,7 +125,7 @@ def _hand_over_unanswered(row: Escalation, found: Due, now: datetime, trail: Rec
     event = note(row, EventKind.HAND_OVER_UNANSWERED, by=ENGINE, now=now, trail=trail, data=data)
     key = f"e{event.seq}"
     tell_user(row, row.responsible, kind="escalation_note", key=key, now=now, words={"what": "hand_over_unanswered"})
-    send(row, reachable(row, next_level(standing(row)), now), kind="escalation_page", key=f"{key}:next", now=now)
+    send(row, reachable(row, next_level(row.standing()), now), kind="escalation_page", key=f"{key}:next", now=now)
 
 
 def _warn(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
@@ -154,7 +155,9 @@ def _breach(row: Escalation, found: Due, now: datetime, trail: Recording) -> Non
     words = {"what": "clock_breached", "clock": found.clock}
     tell_user(row, row.responsible, kind="escalation_note", key=key, now=now, words=words)
     others = [
-        one for one in reachable(row, next_level(standing(row)), now) if one.user is None or one.user != row.responsible
+        one
+        for one in reachable(row, next_level(row.standing()), now)
+        if one.user is None or one.user != row.responsible
     ]
     send(row, others, kind="escalation_note", key=f"{key}:next", now=now, words=words)
 

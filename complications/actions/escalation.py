@@ -13,9 +13,10 @@ from clinic.lib.problems import Denied, FieldError, Invalid, Refused
 from clinic.models import Actor, User
 from clinic.vocabulary import ExamKind
 from complications.actions.engine import advance_due
-from complications.actions.paging import Recipient, may_answer, send, tell_user
-from complications.actions.standing import change, lock, note, person, refuse_closed, standing
+from complications.actions.paging import send, tell_user
+from complications.actions.standing import change, lock, note, person, refuse_closed
 from complications.models import Escalation
+from complications.queries.recipients import Recipient, may_answer
 from complications.rules.decision import Decided, Unreadable, read_decision
 from complications.vocabulary import Decision, EscalationStatus, EventKind, Milestone, Pathway, Tier
 
@@ -163,7 +164,7 @@ def hand_over(*, escalation: Escalation, to: User, by: Actor, now: datetime) -> 
         recipient = Recipient("handover", to.get_full_name(), user=to)
         if not recipient.channels():
             raise Invalid.field("to", "not_reachable", f"{to.get_full_name()} has no address to which a page could go.")
-        stands = standing(row)
+        stands = row.standing()
         wait = stands.policy.number(stands.tier, "ack") or timedelta(minutes=5)
         change(row, now=now, hand_over_to=to, hand_over_due_at=now + wait)
         data = {"from": person(actor), "to": person(to), "answer_by": now + wait}
@@ -275,7 +276,7 @@ def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: d
 
 def _read(row: Escalation, data: Mapping[str, Any], now: datetime) -> Decided:
     try:
-        return read_decision(data, standing(row), now)
+        return read_decision(data, row.standing(), now)
     except Unreadable as wrong:
         faults = [FieldError(*fault) for fault in wrong.faults]
         raise Invalid("invalid", "The decision lacks something.", faults) from None

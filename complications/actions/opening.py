@@ -11,9 +11,10 @@ from django.db import IntegrityError, connection, transaction
 
 from clinic.actions.audit import Recording
 from clinic.models import Actor, Procedure, Site
-from complications.actions.paging import freeze, reachable, send, tell_user
-from complications.actions.standing import JOINED, change, note, standing
+from complications.actions.paging import send, tell_user
+from complications.actions.standing import JOINED, change, note
 from complications.models import Complication, Escalation, EscalationPolicy
+from complications.queries.recipients import freeze, reachable
 from complications.rules.escalation import Joining, join, next_due, reported
 from complications.rules.policy import Policy, check, default_policy
 from complications.rules.verdict import FiredTrigger
@@ -114,7 +115,7 @@ def _open(procedure: Procedure, finding: Finding, by: Actor, now: datetime) -> E
         origin=start,
         page_due_at=start,
     )
-    row.next_due_at = next_due(standing(row), now)
+    row.next_due_at = next_due(row.standing(), now)
     row.save(force_insert=True)
     return row
 
@@ -136,7 +137,7 @@ def _join(row: Escalation, finding: Finding, by: Actor, now: datetime, trail: Re
     known = {(one["trigger"], one["tier"], one["reason"]) for one in row.triggers}
     fresh = [one for one in finding.as_json() if (one["trigger"], one["tier"], one["reason"]) not in known]
     news = finding.by_person or bool(fresh)
-    effect = join(standing(row), finding.tier, news=news)
+    effect = join(row.standing(), finding.tier, news=news)
     if finding.complication is not None:
         row.complications.add(finding.complication)
     changes: dict[str, Any] = {"triggers": sorted([*row.triggers, *fresh], key=lambda one: one["tier"])}

@@ -94,7 +94,7 @@ def _report(
     if neuro is not None and said and neuro.is_empty:
         reason = "a deficit is reported without details"
         verdict = Verdict((FiredTrigger("NT-13", Tier.T1, reason),), verdict.timers, verdict.chips)
-    troubles += troubles_of(report)
+    troubles += [*report.troubles, *troubles_of(report)]
     facts = facts_of(report.type, report.level, report.symptomatic, report.fields, neuro, verdict)
     opens = opens_of(report.type, facts, verdict)
     if troubles and not opens:

@@ -15,16 +15,10 @@ from clinic.lib.transitions import move
 from clinic.models import Actor, User
 from complications.models import Escalation, EscalationEvent
 from complications.rules.escalation import Standing, next_due
-from complications.rules.policy import Policy
 from complications.vocabulary import (
     ESCALATION_ARROWS,
-    Decision,
     EscalationStatus,
     EventKind,
-    Milestone,
-    Pathway,
-    Setting,
-    Tier,
 )
 
 ENGINE = Actor.system("engine")
@@ -33,29 +27,7 @@ JOINED = ("site", "procedure__operator", "responsible", "hand_over_to", "opened_
 
 def standing(row: Escalation) -> Standing:
     """Return the row as plain data for the rules."""
-    return Standing(
-        status=EscalationStatus(row.status),
-        tier=Tier(row.tier),
-        pathway=Pathway(row.pathway),
-        setting=Setting(row.setting),
-        policy=Policy(row.policy),
-        origin=row.origin,
-        round=row.round,
-        step=row.step,
-        page_due_at=row.page_due_at,
-        acknowledged_at=row.acknowledged_at,
-        first_acknowledged_at=row.first_acknowledged_at,
-        eta_at=row.eta_at,
-        cannot_operate=row.cannot_operate,
-        hand_over_due_at=row.hand_over_due_at,
-        arrived_at=row.arrived_at,
-        first_arrived_at=row.first_arrived_at,
-        decided_at=row.decided_at,
-        decision=Decision(row.decision) if row.decision else None,
-        reexamine_at=row.reexamine_at,
-        milestones={Milestone(kind): datetime.fromisoformat(at) for kind, at in row.milestones.items()},
-        told=frozenset(row.told),
-    )
+    return row.standing()
 
 
 def lock(public_id: UUID) -> Escalation:
@@ -82,7 +54,7 @@ def change(row: Escalation, *, now: datetime, status: EscalationStatus | None = 
     if status is not None:
         row.status = status.value
     if EscalationStatus(row.status).is_open:
-        changes["next_due_at"] = row.next_due_at = next_due(standing(row), now)
+        changes["next_due_at"] = row.next_due_at = next_due(row.standing(), now)
     else:
         changes["next_due_at"] = row.next_due_at = None
         changes["closed_at"] = row.closed_at = now

@@ -13,11 +13,14 @@ from django.db.models import Q
 from clinic.models import CurrentEpoch, CurrentXid, Procedure, Site, User, Xid8Field, versioned
 from clinic.models.constraints import one_of
 from complications.models.complications import Complication
+from complications.rules.escalation import Standing
+from complications.rules.policy import Policy
 from complications.vocabulary import (
     OPEN_ESCALATIONS,
     Decision,
     EscalationStatus,
     EventKind,
+    Milestone,
     Pathway,
     Setting,
     Tier,
@@ -167,6 +170,32 @@ class Escalation(models.Model):
     def short(self) -> str:
         """The opaque reference that people read in a message."""
         return self.public_id.hex[:6].upper()
+
+    def standing(self) -> Standing:
+        """Return the row as plain data for the rules."""
+        return Standing(
+            status=EscalationStatus(self.status),
+            tier=Tier(self.tier),
+            pathway=Pathway(self.pathway),
+            setting=Setting(self.setting),
+            policy=Policy(self.policy),
+            origin=self.origin,
+            round=self.round,
+            step=self.step,
+            page_due_at=self.page_due_at,
+            acknowledged_at=self.acknowledged_at,
+            first_acknowledged_at=self.first_acknowledged_at,
+            eta_at=self.eta_at,
+            cannot_operate=self.cannot_operate,
+            hand_over_due_at=self.hand_over_due_at,
+            arrived_at=self.arrived_at,
+            first_arrived_at=self.first_arrived_at,
+            decided_at=self.decided_at,
+            decision=Decision(self.decision) if self.decision else None,
+            reexamine_at=self.reexamine_at,
+            milestones={Milestone(kind): datetime.fromisoformat(at) for kind, at in self.milestones.items()},
+            told=frozenset(self.told),
+        )
 
 
 class EscalationEvent(models.Model):

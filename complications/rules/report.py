@@ -189,6 +189,7 @@ class Report:
     raw_neuro: Mapping[str, Json] | None = None
     setting: Setting | None = None
     source: Source = Source.FORM
+    troubles: tuple[Trouble, ...] = ()
 
     @property
     def place(self) -> Setting:
@@ -376,6 +377,55 @@ def _symptoms(data: Json, reader: _Reader) -> frozenset[Symptom]:
         except ValueError:
             reader.note(f"symptoms.{index}", "not_a_choice", f"Accepted: {', '.join(Symptom)}.")
     return frozenset(found)
+
+
+REPORT_KEYS = (
+    "id",
+    "procedure",
+    "type",
+    "level",
+    "side",
+    "occurred_at",
+    "reported_at",
+    "symptomatic",
+    "detected_by",
+    "narrative",
+    "fields",
+    "treatment",
+    "neuro",
+    "setting",
+    "source",
+)
+
+
+def read_report(data: Mapping[str, Json], public_id: UUID) -> Report:
+    """Return the report in the API's `data`; what cannot be read stands in its `troubles`, and refuses no deficit."""
+    troubles: list[Trouble] = []
+    reader = _Reader(data, "", troubles)
+    reader.known(*REPORT_KEYS)
+    symptomatic = data.get("symptomatic")
+    if symptomatic is not None and not isinstance(symptomatic, bool):
+        reader.note("symptomatic", "not_a_boolean", "Send true, false or null.")
+        symptomatic = None
+    setting, source = reader.word("setting", tuple(Setting)), reader.word("source", tuple(Source))
+    neuro = data.get("neuro")
+    return Report(
+        public_id=public_id,
+        type=reader.text("type", 40).upper(),
+        level=reader.text("level", 10).upper(),
+        side=reader.text("side", 10),
+        occurred_at=reader.time("occurred_at"),
+        reported_at=reader.time("reported_at"),
+        symptomatic=symptomatic,
+        detected_by=reader.text("detected_by", 40),
+        narrative=reader.text("narrative", 20_000),
+        fields=data.get("fields") or {},
+        treatment=data.get("treatment") or {},
+        raw_neuro=neuro,
+        setting=Setting(setting) if setting else None,
+        source=Source(source) if source else Source.API,
+        troubles=tuple(troubles),
+    )
 
 
 def better_of(exams: list[Exam]) -> Exam | None:

@@ -10,4 +10,4 @@ register = template.Library()
 @register.filter
 def acknowledge_path(link: str) -> str:
     """Return the path at which the person of this link takes responsibility."""
-    return f"/acknowledge/{link_token(link)}/"
+    return f"/a/{link_token(link)}/"

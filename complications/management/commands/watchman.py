@@ -21,7 +21,7 @@ from clinic.celery import app
 from clinic.lib.clock import database_now
 from complications.actions.heartbeat import beat
 from complications.actions.sweeping import advance, deliver_due, remind
-from complications.queries import Overdue, due_escalations, next_due, overdue
+from complications.queries.engine import Overdue, due_escalations, next_due, overdue
 
 log = logging.getLogger("complications.watchman")
 

@@ -1,0 +1,113 @@
+"""Whom a post means right now, who can be reached, and who may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from clinic.models import Membership, Procedure, Shift, Site, User
+from clinic.vocabulary import Channel, Post, Role
+from complications.models import Escalation
+from complications.rules.policy import POSTS, RANKED, Policy
+from complications.vocabulary import Pathway
+
+#: Who may take responsibility, by pathway; the spine waits for a surgeon.
+ANSWERING: dict[str, tuple[Role, ...]] = {
+    Pathway.SPINE.value: (Role.SURGEON,),
+    Pathway.OPERATOR.value: (Role.SURGEON,),
+    Pathway.MEDICAL.value: (Role.SURGEON, Role.ANAESTHETIST),
+    Pathway.CARDIAC.value: (Role.SURGEON, Role.ANAESTHETIST),
+}
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """A person of the house, or the policy's backstop contact outside of it."""
+
+    post: str
+    name: str
+    user: User | None = None
+    email: str = ""
+    phone: str = ""
+
+    @property
+    def key(self) -> str:
+        """What makes the message of this recipient one message."""
+        return f"user:{self.user.pk}" if self.user else f"contact:{self.post}"
+
+    def channels(self) -> list[Channel]:
+        """Return the ways by which this person can be reached; none for somebody without an address."""
+        found: list[Channel] = []
+        email = self.user.email if self.user else self.email
+        if settings.EMAIL_HOST and email:
+            found.append(Channel.EMAIL)
+        inbox = settings.DEMO or not settings.EMAIL_HOST
+        if inbox and (email or self.phone or (self.user is not None and self.user.phone)):
+            found.append(Channel.INBOX)
+        return found
+
+
+def on_duty(site: Site, post: str, procedure: Procedure, now: datetime) -> list[User]:
+    """Return the people who hold `post` at the site now, as the rota says."""
+    if post == "operator":
+        return [procedure.operator] if procedure.operator.is_active else []
+    shifts: Iterable[Shift] = Shift.objects.on_duty(site, now)
+    if post in RANKED:
+        rank = int(post[-1])
+        return [shift.user for shift in shifts if shift.post == Post.ON_CALL_SPINE.value and shift.rank == rank]
+    return [shift.user for shift in shifts if shift.post == post]
+
+
+def freeze(site: Site, procedure: Procedure, now: datetime) -> dict[str, list[int]]:
+    """Return who holds every post now: a rota that is emptied later strands no running escalation."""
+    return {post: [user.pk for user in on_duty(site, post, procedure, now)] for post in POSTS}
+
+
+def reachable(row: Escalation, posts: Sequence[str], now: datetime) -> list[Recipient]:
+    """Return who can be reached for `posts`, each person once; the rota of now first, then the one of the opening.
+
+    Only active people of this site with an address count; the backstop contact of the policy always does.
+    """
+    policy = Policy(row.policy)
+    found: dict[str, Recipient] = {}
+    for post in posts:
+        people = [recipient(post, user) for user in on_duty(row.site, post, row.procedure, now)]
+        people = [one for one in people if one.channels()]
+        if not people:
+            kept = User.objects.filter(pk__in=row.recipients.get(post, []), is_active=True).order_by("pk")
+            people = [one for one in (recipient(post, user) for user in kept) if one.channels()]
+        if post == "backstop" and policy.backstop:
+            contact = policy.backstop
+            people.append(
+                Recipient(
+                    post,
+                    str(contact.get("name", "backstop")),
+                    email=str(contact.get("email") or ""),
+                    phone=str(contact.get("phone") or ""),
+                )
+            )
+        for one in people:
+            if one.channels():
+                found.setdefault(one.key, one)
+    return list(found.values())
+
+
+def recipient(post: str, user: User) -> Recipient:
+    """Return a person of the house as the holder of a post."""
+    return Recipient(post, user.get_full_name(), user=user)
+
+
+def members_who_may_answer(row: Escalation, recipients: Sequence[Recipient]) -> set[int]:
+    """Return the user ids of those who may take responsibility."""
+    users = [one.user.pk for one in recipients if one.user is not None]
+    roles = [str(role) for role in ANSWERING.get(row.pathway, ())]
+    members = Membership.objects.filter(site=row.site, user__in=users, role__in=roles, is_active=True)
+    return set(members.values_list("user_id", flat=True))
+
+
+def may_answer(row: Escalation, user: User) -> bool:
+    """Return whether this person may take responsibility for the escalation."""
+    return bool(members_who_may_answer(row, [Recipient("", user.get_full_name(), user=user)]))
