@@ -18,7 +18,7 @@ _TICKET = "checklists.ticket"
 def access_run(caller: Caller, public_id: UUID | str) -> Run:
     """Return a run of the caller's site with what every act on it needs; raise NotFound for any other."""
     rows = Run.objects.filter(procedure__site=caller.place).select_related(
-        "procedure", "procedure__patient", "procedure__site", "procedure__operator"
+        "procedure", "procedure__patient", "procedure__site", "procedure__operator", "procedure__room"
     )
     if caller.own_only:
         rows = rows.filter(procedure__operator=caller.person)

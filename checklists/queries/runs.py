@@ -12,13 +12,14 @@ from checklists.models import Amendment, Answer, Definition, Event, Override, Pa
 from checklists.queries.state import definitions_around, evaluate, index_of, load_state
 from checklists.rules.case import case_check
 from checklists.rules.content import content_sha256
-from checklists.rules.evaluation import Evaluation
+from checklists.rules.evaluation import SIDES_ITEM, Evaluation
 from checklists.rules.gates import Gate, gate_of, progress_of
-from checklists.rules.nodes import Key
+from checklists.rules.nodes import Key, Scope
 from checklists.vocabulary import EventOutcome, Phase
 from clinic.models import Procedure, User
 from complications.models import Escalation
 
+ALLERGIES = "PRE-ALG-01"
 # A rule may read the time of day, so even an unchanged run is looked at again after this long.
 FRESH_SECONDS = 300
 _COUNTERSIGNED = UUID("d2f0f0c4-6b0e-5a51-9d2b-6b1f7a4f6a11")
@@ -171,15 +172,33 @@ def procedure_head(procedure: Procedure, evaluation: Evaluation) -> dict[str, An
             "given_name": patient.given_name,
             "birth_date": patient.birth_date.isoformat(),
             "sex": patient.sex,
+            "language": patient.language,
         },
         "kind": procedure.kind,
         "indication": procedure.indication,
         "anaesthesia": procedure.anaesthesia,
         "levels": list(evaluation.levels),
+        "sides": {level: found[0] for level in evaluation.levels if (found := _said(evaluation, SIDES_ITEM, level))},
+        "allergies": allergies_of(evaluation),
+        "room": procedure.room.name if procedure.room else None,
         "scheduled_at": procedure.scheduled_at,
         "status": procedure.status,
         "operator": {"user": procedure.operator.username, "name": procedure.operator.get_full_name()},
     }
+
+
+def _said(evaluation: Evaluation, node_id: str, level: str = "") -> list[Any]:
+    return list(evaluation.find(node_id, Scope(level), "").values)
+
+
+def allergies_of(evaluation: Evaluation) -> list[dict[str, Any]] | None:
+    """Return what the patient is allergic to in both languages; an empty list = asked, none known; None = not asked."""
+    node = evaluation.index.nodes.get(ALLERGIES)
+    said = _said(evaluation, ALLERGIES)
+    if node is None or not said:
+        return None
+    options = [one for one in node.raw.get("options", ()) if one["value"] in said and not one.get("exclusive")]
+    return [{name: one[name] for name in ("value", "label", "label_tr")} for one in options]
 
 
 def key_body(row: Any) -> dict[str, Any]:

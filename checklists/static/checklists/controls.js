@@ -52,7 +52,7 @@ const segments = (node, give, app, options, kind = "") => {
     paint();
     el.dataset.at = a?.mark ?? "";
   };
-  return { el, set, wide: kind === "wrap" };
+  return { el, set, wide: kind.includes("wrap") };
 };
 const NA = "\u0000na";
 
@@ -87,7 +87,14 @@ const several = (node, give, app) => {
     return box;
   });
   const chips = boxes.map((b) => h("label", { class: "pick" }, b, h("span", {}, icon("check"), say(b.option, "label"))));
-  const el = h("fieldset", { class: node.options.length > 12 ? "picks spinal" : "picks" }, h("legend", { class: "vh", text: app.name(node) }), chips);
+  const el = h("fieldset", { class: "picks" }, h("legend", { class: "vh", text: app.name(node) }), chips);
+  // Of the 27 vertebrae those around the procedure's levels stand ready; the others are one touch away.
+  const near = node.options.length > 20 && app.near(node.options.map((o) => o.value));
+  const all = near && button(t("other_levels"), () => el.classList.add("all"));
+  if (near) {
+    chips.forEach((chip, n) => chip.classList.toggle("far", !near.has(node.options[n].value)));
+    el.append(all);
+  }
   if (node.na_allowed) el.append(unless(node, give, app));
   el.addEventListener("change", (event) => {
     const { option, checked } = event.target;
@@ -98,6 +105,7 @@ const several = (node, give, app) => {
   const set = (a) => {
     const chosen = Array.isArray(a?.value) ? a.value : [];
     for (const b of boxes) b.checked = chosen.includes(b.option.value);
+    if (near && chosen.some((v) => !near.has(v))) el.classList.add("all");
     el.dataset.at = a?.mark ?? "";
   };
   return { el, set, wide: true };
@@ -265,4 +273,4 @@ const shownOnly = (node) => {
 };
 
 const MAKERS = { boolean: choice, choice, coded: choice, multi_choice: several, integer: numeric, decimal: numeric, datetime: moment, date: moment, text: written, scan: written, user_ref: person };
-export const control = (node, give, app) => (node.computed ? shownOnly(node) : (MAKERS[node.type] ?? written)(node, give, app));
+export const control = (node, give, app) => (node.by?.join() === "computed" ? shownOnly(node) : (MAKERS[node.type] ?? written)(node, give, app));

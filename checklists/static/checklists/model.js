@@ -140,7 +140,7 @@ export class Run {
   /** What is shown at a place: a stored answer, or what was computed from others. */
   shown(node, at) {
     const a = this.answer(keyAt(node, at));
-    if (a || !node.raw.computed) return a;
+    if (a || !node.raw.computed || node.isAnswerable) return a;
     const value = this.look.value(node, { ...NOWHERE, ...at });
     return value === null ? undefined : { value };
   }

@@ -11,15 +11,18 @@ const gather = async (own) => {
   const day = new Date().toLocaleDateString("sv");
   const list = await call("GET", `procedures/?day=${day}`);
   if (list.status !== 200) return;
-  for (const procedure of list.body.results ?? list.body) {
+  for (const procedure of list.body.results) {
     const runs = await call("GET", `procedures/${procedure.id}/runs/`);
     if (runs.status !== 200) continue;
-    for (const run of runs.body.results ?? runs.body) {
+    // A list's conditions read the other lists of its patient: one change anywhere makes all six worth a look.
+    const stamp = runs.body.results.map((r) => `${r.revision}${r.status}`).join() + lang.now;
+    for (const run of runs.body.results) {
       if (run.id === own || run.phase === "follow_up") continue;
       const held = await cache.get(`run:${run.id}`);
-      const { status, body, headers } = await call("GET", `runs/${run.id}/?language=${lang.now}`, undefined, held?.etag ? { "If-None-Match": held.etag } : {});
+      if (held?.stamp === stamp) continue;
+      const { status, body } = await call("GET", `runs/${run.id}/?language=${lang.now}`);
       if (status === 0) return;
-      if (status === 200) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, etag: headers.get("ETag"), at: Date.now() });
+      if (status === 200) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, stamp, at: Date.now() });
       if (status === 403 || status === 404) await cache.drop([`run:${run.id}`]);
     }
   }
@@ -55,7 +58,7 @@ export const shelf = async (el) => {
     ...[...cases.values()].map((runs) => {
       const { patient, levels, room } = runs[0].procedure;
       return h("section", { class: "card shelf" },
-        h("h2", { text: `${patient.family_name}, ${patient.given_name}` }),
+        h("h2", { text: `${patient.family_name.toLocaleUpperCase(patient.language ?? lang.now)}, ${patient.given_name}` }),
         h("p", { class: "mut", text: [`${t("born")} ${date(patient.birth_date)}`, (levels ?? []).join(" "), room].filter(Boolean).join(" · ") }),
         h("div", { class: "row" }, runs.sort((a, b) => order.indexOf(a.phase) - order.indexOf(b.phase)).map((r) => h("a", { class: "btn", href: `/runs/${r.id}/` }, r.status === "signed" && icon("check"), t(`phase_${r.phase}`)))));
     }),

@@ -1,9 +1,7 @@
 /** Paints the run page: banner, rail, title, dock, and what is true of the network. It decides nothing. */
 import { button, clock, date, fill, h, icon, initials, lang, say, sheet, t } from "./dom.js";
 import { net, queue } from "./queue.js";
-import { isNA } from "./model.js";
 import { rowId } from "./rows.js";
-import { words } from "./controls.js";
 import { override, sign } from "./people.js";
 
 export const POLL = 2000;
@@ -18,22 +16,21 @@ export const paintRun = (app) => {
   const title = say(run.definition);
   document.title = `${title} · ${patient.family_name}, ${patient.given_name} · ${p.room ?? ""}`;
   fill($("who"), [patient, lang.now], () => [
-    h("p", { class: "pb-n", text: `${patient.family_name}, ${patient.given_name}` }),
+    h("p", { class: "pb-n", text: `${patient.family_name.toLocaleUpperCase(patient.language ?? lang.now)}, ${patient.given_name}` }),
     h("p", { class: "pb-s" }, `${t("born")} ${date(patient.birth_date)} · `, h("b", { text: t("years", { n: age(patient.birth_date) }) }), ` · ${t(`sex_${patient.sex}`)}`, patient.mrn && ` · ${t("mrn")} ${patient.mrn}`),
   ]);
-  const sides = run.levels.length ? [...new Set(run.levels.flatMap((l) => run.valueOf("TOU-SUR-01.sides", { level: l }) ?? []))] : [];
+  const sides = [...new Set(run.levels.map((l) => run.valueOf("TOU-SUR-01.sides", { level: l }) ?? p.sides?.[l]).filter(Boolean))];
   fill($("what"), [p, run.levels, sides, lang.now], () => [
     h("p", { class: "pb-p" }, t(p.kind), " ", run.levels.map((l) => [h("span", { class: "lv", text: l }), " "])),
     h("p", { class: "pb-s" }, h("b", { text: sides.length ? sides.map((s) => t(`side_${s}`)).join(", ") : t("side_unknown") }), ` · ${[t(p.anaesthesia), p.room].filter(Boolean).join(" · ")}`),
   ]);
-  const known = run.valueOf("PRE-ALG-01");
-  const allergens = Array.isArray(known) ? known.filter((v) => v !== "none") : [];
   const node = run.nodes.get("PRE-ALG-01");
-  fill($("allergy"), [known, p.allergies, lang.now], () => {
-    const list = p.allergies ?? (known === undefined || isNA(known) ? undefined : allergens.map((v) => (node ? words(node.raw, v) : t(`allergen_${v}`))));
-    $("allergy").className = list?.length ? "flag" : "none";
-    if (list?.length) return [h("b", {}, icon("triangle-alert"), ` ${t("allergy")}`), h("p", { class: "pb-s", text: list.join(", ") })];
-    return [h("b", {}, icon("shield-check"), ` ${t(list ? "no_allergy" : "allergy_unknown")}`), h("p", { class: "pb-s", text: t(list ? "asked_before" : "not_asked") })];
+  const here = node && run.answer("PRE-ALG-01||||")?.value;
+  const allergies = Array.isArray(here) ? node.raw.options.filter((o) => here.includes(o.value) && !o.exclusive) : p.allergies;
+  fill($("allergy"), [allergies, lang.now], () => {
+    $("allergy").className = allergies?.length ? "flag" : "none";
+    if (allergies?.length) return [h("b", {}, icon("triangle-alert"), ` ${t("allergy")}`), h("p", { class: "pb-s", text: allergies.map((o) => say(o, "label")).join(", ") })];
+    return [h("b", {}, icon("shield-check"), ` ${t(allergies ? "no_allergy" : "allergy_unknown")}`), h("p", { class: "pb-s", text: t(allergies ? "asked_before" : "not_asked") })];
   });
 
   const byPhase = new Map(runs.map((r) => [r.phase, r]));
@@ -46,6 +43,7 @@ export const paintRun = (app) => {
   }));
 
   const asked = run.asked.filter(({ node: n }) => n.isAnswerable && n.raw.required !== "optional");
+  $("list-name").textContent = t("all_items");
   fill($("title"), [title, phase, lang.now], () => [h("h1", { text: title }), h("p", { class: "pb-s", text: t(`purpose_${phase}`) })]);
   const states = asked.map(({ key, node: n, at }) => {
     const a = run.answer(key);

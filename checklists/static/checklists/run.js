@@ -38,6 +38,11 @@ const app = {
   personName: (user) => app.people.find((p) => p.user === user)?.name ?? user?.name ?? user ?? "",
   complications: () => JSON.parse($("complications").textContent),
   confirm: (title, says, yes = t("yes"), no = t("no")) => sheet(title, (close) => [h("p", { text: says }), h("div", { class: "row end" }, button(no, () => close(false)), button(yes, () => close(true), "pri"))], { kind: "small" }),
+  /** The vertebrae within two of this procedure's levels. */
+  near(options) {
+    const at = app.run.levels.map((level) => options.indexOf(level));
+    return new Set(options.filter((_, n) => at.some((place) => Math.abs(place - n) <= 2)));
+  },
   say: (text, kind = "amber") => {
     app.notes.push({ text, kind });
     app.paint();
@@ -81,6 +86,9 @@ const app = {
     const { procedure, facts } = app.run.state;
     const own = app.proposals[keyAt(node, at)];
     if (own !== undefined) return own;
+    // Worked out from other answers, but a person's word counts: it is shown to be confirmed.
+    if (node.raw.computed) return app.run.look.value(node, { level: "", side: "", instance: "", ...at }) ?? undefined;
+    if (node.id === "TOU-CNF-01.operator") return procedure.operator?.user;
     if (prefill === "booking")
       return { "PRE-IDX-01": procedure.indication, "PRE-LVL-01": facts?.["procedure.booked_levels"], "PRE-PRC-01": procedure.kind }[node.id];
     if (prefill === "previous side" && at.side === "right") return app.run.valueOf(node.id, { level: at.level, side: "left" });
@@ -98,14 +106,18 @@ const app = {
     app.folds.set(instance, !open);
     app.paint();
   },
-  repeat(node) {
+  async repeat(node) {
     app.folds.clear();
+    const [only, ...more] = node.children;
+    const who = only.type === "user_ref" && !more.length ? await app.pickPerson(say(only.raw)) : undefined;
+    if (only.type === "user_ref" && !more.length && !who) return;
     const instance = app.run.begin(node);
     const at = { instance };
+    if (who) app.tick(only, at, who);
     const when = node.children.find((c) => c.raw.prefill === "now");
     if (when) app.tick(when, at, new Date().toISOString());
     app.paint();
-    document.getElementById(`f-${instance}`)?.scrollIntoView({ block: "start" });
+    if (!who) document.getElementById(`f-${instance}`)?.scrollIntoView({ block: "start" });
   },
   /** One touch for a whole examination that found nothing new; each answer is written out and can be changed. */
   quick(node, at) {
@@ -226,7 +238,7 @@ const readRail = async () => {
   if (!app.run.state || Date.now() - (app.railAt ?? 0) < 10000) return;
   app.railAt = Date.now();
   const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/`);
-  if (status === 200) app.run.state.runs = body.results ?? body;
+  if (status === 200) app.run.state.runs = body.results;
 };
 /** The cold start's copy. Signatures are tied to the definition, so both are kept together. */
 const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.now() });
