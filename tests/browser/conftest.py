@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from playwright.sync_api import Browser
 
 from clinic.models import Site, User
@@ -28,6 +30,13 @@ class Clinic:
     anaesthetist: User
 
 
+def give_session(tablet: Tablet, user: User) -> None:
+    """Log the tablet in as a person, without the log-in page."""
+    client = Client()
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    tablet.take_session(settings.SESSION_COOKIE_NAME, client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
 @pytest.fixture
 def clinic(transactional_db: None) -> Clinic:
     """A site with a nurse, a surgeon and an anaesthetist."""
@@ -42,7 +51,8 @@ def tablets(browser: Browser, live_server: Any) -> Iterator[Callable[..., Tablet
     handed: list[Tablet] = []
 
     def hand(user: User, **options: Any) -> Tablet:
-        handed.append(Tablet(browser, live_server.url, user, **options))
+        handed.append(Tablet(browser, live_server.url, **options))
+        give_session(handed[-1], user)
         return handed[-1]
 
     yield hand

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from checklists.models import Event
-from tests.browser.conftest import Clinic
+from tests.browser.conftest import Clinic, give_session
 from tests.browser.tablet import Tablet
 from tests.make_checklists import make_case
 from tests.waiting import eventually
@@ -108,7 +108,7 @@ def test_the_log_in_ends_and_nothing_is_lost(clinic: Clinic, tablets: Hand) -> N
     tablet.tap(SPOKEN, "Yes")
     expect(tablet.page.locator("#conn")).to_contain_text("Log in again")
     expect(tablet.page.locator("#strips")).to_contain_text("Nothing is lost: 1 wait here")
-    tablet.log_in(clinic.nurse)
+    give_session(tablet, clinic.nurse)
     tablet.connected()
     assert values(runs["sign_in"]) == [(SPOKEN, True)]
 

@@ -62,11 +62,12 @@ export const paintRun = (app) => {
     return names.map((n, i) => h("span", { class: i ? "ini" : "ini me", text: initials(n) }));
   });
   const intra = phase === "intra";
-  if (intra && !app.chosen) app.view = run.valueOf("INT-CMT-02.mixed_at", { instance: "1" }) ? "cement" : app.view;
+  // A page that is opened while cement is being worked on shows that; one that stands open never changes by itself.
+  if (!app.chosen && intra && run.valueOf("INT-CMT-02.mixed_at", { instance: "1" })) app.view = "cement";
+  app.chosen = true;
   fill($("tools"), [intra, app.view, status, run.state.paused_at, lang.now], () => [
     intra && button(t(app.view === "cement" ? "all_items" : "cement"), () => {
       app.view = app.view === "cement" ? "list" : "cement";
-      app.chosen = true;
       app.paint();
     }, app.view === "cement" ? "" : "pri", app.view === "cement" ? "list-checks" : "droplet"),
     button(t(run.state.paused_at ? "resume" : "pause"), app.pause, "", "circle-pause"),

@@ -17,6 +17,7 @@ const place = (node, at, app, small) => {
   const give = (value) => app.tick(node, at, value);
   const made = control(node.raw, give, app);
   const by = h("p", { class: "by" });
+  made.el.dataset.key = by.dataset.by = key;
   const paint = () => {
     const a = app.run.shown(node, at);
     made.set(a);
@@ -113,6 +114,7 @@ const row = (node, at, app, number, suffix = "") => {
     const first = states[0]?.[0];
     if (!many && first) {
       const notes = conflicts.length ? t("two_values") : blocks.map((b) => b.text).join(" · ");
+      by.dataset.by = first.key;
       fill(by, [notes, first.by.shown], () => [notes && h("b", { class: kind === "stop" ? "red" : "amber", text: notes }), ...(conflicts.length ? [] : [...first.by.childNodes])]);
     } else fill(by, blocks.map((b) => b.text), () => blocks.map((b) => h("b", { class: "red", text: b.text })));
   };
