@@ -42,9 +42,15 @@ def _validator(operation: str, status: str, media: str) -> Any:
 
 @cache
 def described(operation: str) -> bool:
-    """Whether the operation says what it gives."""
+    """Whether the operation says what it gives, more than that it is an object."""
     answers = operations().get(operation, {}).get("responses", {})
-    return any("content" in answer for code, answer in answers.items() if code.startswith("2"))
+    shapes = [
+        media["schema"]
+        for code, answer in answers.items()
+        if code[0] == "2"
+        for media in answer.get("content", {}).values()
+    ]
+    return any(shape.keys() - {"type", "additionalProperties"} for shape in shapes)
 
 
 def hold_to_description(response: Any, method: str) -> None:

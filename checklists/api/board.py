@@ -8,14 +8,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from checklists.api.shapes import BOARD
 from checklists.queries.procedures import board, board_tag
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 
 
 class BoardView(APIView):
     """Today's procedures with how far each list is."""
 
+    @described("Theatre today", gives=BOARD, query={"room": "one theatre only"})
     def get(self, request: Request) -> Response:
         """Answer `{now, results}`; 304 while nothing changed, so that a display may ask every two seconds."""
         caller = caller_of(request)

@@ -15,11 +15,13 @@ from rest_framework.views import APIView
 
 from checklists.access import access_run, holder_of
 from checklists.actions.sync import Incoming, apply_batch
+from checklists.api.shapes import BATCH, EVENT
 from checklists.models import Run
 from checklists.rules.nodes import Key
 from checklists.rules.values import Fault
 from clinic.access import Caller
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid
 from clinic.models import User
@@ -76,6 +78,7 @@ class RunEventsView(APIView):
 
     parser_classes = [RawJSONParser]
 
+    @described("Store a batch of ticks", takes={"events": [EVENT]}, gives=BATCH)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer `{results: [{id, outcome, code, seq, reason}], run: {id, phase, status, seq, revision}}`."""
         caller = caller_of(request)

@@ -16,10 +16,12 @@ from checklists.access import access_follow_up
 from checklists.actions.follow_up import answer_follow_up
 from checklists.actions.sync import Incoming
 from checklists.api.events import batch_body
+from checklists.api.shapes import FORM, FORM_ANSWERED
 from checklists.models import Answer, Definition, Run
 from checklists.queries.runs import answer_body
 from checklists.rules.nodes import Key
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid, NotFound
 from complications.models import FollowUp
@@ -45,6 +47,7 @@ class AnswersInput(serializers.Serializer[Any]):
 class FollowUpAnswersView(APIView):
     """POST /follow-ups/{id}/answers/: opens the form's run, stores the answers, finishes the follow-up, pages for red flags."""
 
+    @described("Answer the form of a follow-up", takes=AnswersInput, gives=FORM_ANSWERED)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer as a batch of ticks does, with the follow-up's status and the escalation, if any."""
         caller = caller_of(request)
@@ -87,6 +90,7 @@ class FollowUpAnswersView(APIView):
 class FollowUpFormView(APIView):
     """GET /follow-ups/{id}/form/: the questions of a contact and what was answered; writes nothing."""
 
+    @described("Read the form of a follow-up", gives=FORM)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer `{follow_up, run, definition, answers}`; `run` is null until the first answer."""
         follow_up = access_follow_up(caller_of(request), public_id)

@@ -15,11 +15,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from checklists.actions.opening import open_procedure
+from checklists.api.shapes import BOOKED, PROCEDURE, RUN_LINE, TIMELINE
 from checklists.queries.procedures import day_bounds, procedure_body, timeline
 from checklists.queries.runs import run_lines
 from clinic.access import access_colleague, access_procedure
 from clinic.actions.procedures import Booking, PatientDetails
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid, NotFound
 from clinic.models import Procedure, User
@@ -77,6 +79,16 @@ class ProcedureInput(serializers.Serializer[Any]):
 class ProceduresView(APIView):
     """GET /procedures/ by day, status, operator; POST /procedures/ books one and opens its six lists."""
 
+    @described(
+        "List procedures",
+        gives={"results": [PROCEDURE], "next": "text?"},
+        query={
+            "day": "a day of the site",
+            "status": "one status",
+            "operator": "a user name",
+            "after": "`next` of the page before",
+        },
+    )
     def get(self, request: Request) -> Response:
         """Answer `{results, next}`, newest first, 100 a page; `next` is the `after` of the following page."""
         caller = caller_of(request)
@@ -103,6 +115,7 @@ class ProceduresView(APIView):
             }
         )
 
+    @described("Book a procedure and open its six lists", takes=ProcedureInput, gives=BOOKED, status=(201, 200))
     def post(self, request: Request) -> Response:
         """Answer 201, 200 for the same booking again, 409 for other content under its id."""
         caller = caller_of(request)
@@ -141,6 +154,7 @@ class ProceduresView(APIView):
 class ProcedureView(APIView):
     """GET /procedures/{id}/."""
 
+    @described("Read a procedure", gives=PROCEDURE)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer one procedure with patient, levels and team."""
         return Response(procedure_body(_displayed(access_procedure(caller_of(request), public_id))))
@@ -149,6 +163,7 @@ class ProcedureView(APIView):
 class ProcedureTimelineView(APIView):
     """GET /procedures/{id}/timeline/?at=: what happened, in order, as it stood at an instant."""
 
+    @described("Read what happened in a procedure", gives=TIMELINE, query={"at": "as it stood at this instant"})
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer `{id, at, entries: [{at, action, actor_name, role, subject, data}]}`."""
         procedure = access_procedure(caller_of(request), public_id)
@@ -168,6 +183,7 @@ class ProcedureTimelineView(APIView):
 class ProcedureRunsView(APIView):
     """GET /procedures/{id}/runs/: the six lists and the follow-ups' forms; writes nothing."""
 
+    @described("List the runs of a procedure", gives={"results": [RUN_LINE]})
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer `{results: [{id, phase, status, definition, progress, gate}]}`."""
         procedure = access_procedure(caller_of(request), public_id)

@@ -10,9 +10,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from checklists.access import access_definition, access_run, ticket_for
+from checklists.api.shapes import GATE, RUN
 from checklists.queries.runs import etag_of, gate_now, look_at, run_body
 from clinic.access import Caller
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 
 LANGUAGES = ("en", "tr")
@@ -21,6 +23,9 @@ LANGUAGES = ("en", "tr")
 class RunView(APIView):
     """GET /runs/{id}/?language=&definition=0: everything that the tablet draws."""
 
+    @described(
+        "Read a run", gives=RUN, query={"language": "en or tr", "definition": "0 leaves the text of the list out"}
+    )
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer the run with an ETag; 304 while nothing changed. `definition=0` leaves the list's text out."""
         caller = caller_of(request)
@@ -40,6 +45,7 @@ class RunView(APIView):
 class RunGateView(APIView):
     """GET /runs/{id}/gate/: what stands between a list and its signatures."""
 
+    @described("Read what stands between a list and its signatures", gives=GATE)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer `{open, blockers, overridden, debt}`."""
         run = access_run(caller_of(request), public_id)
@@ -49,6 +55,7 @@ class RunGateView(APIView):
 class DefinitionView(APIView):
     """GET /definitions/{sha256}/: a published list, which never changes."""
 
+    @described("Read a published list", gives="object")
     def get(self, request: Request, sha256: str) -> Response:
         """Answer the definition; it may be kept for ever."""
         definition = access_definition(caller_of(request), sha256)

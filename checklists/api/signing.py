@@ -15,12 +15,14 @@ from checklists.actions.countersigning import countersign_held
 from checklists.actions.exceptions import amend_run, declare_emergency, override_stop, pause_run
 from checklists.actions.signing import Credential, sign_phase
 from checklists.api.events import batch_body
+from checklists.api.shapes import AMENDMENT, BATCH, OVERRIDE, SIGNATURE, STATUS
 from checklists.models import Run
 from checklists.queries.runs import amendment_body, override_body, signature_body
 from checklists.rules.nodes import Key
 from checklists.vocabulary import PauseKind, SignatureRole
 from clinic.access import access_colleague
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid
 
@@ -118,6 +120,7 @@ def key_in(values: dict[str, Any]) -> Key:
 class RunSignaturesView(APIView):
     """POST /runs/{id}/signatures/."""
 
+    @described("Sign a list", takes=SignatureInput, gives={**SIGNATURE, "run": STATUS}, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with the signature and the run's status; 409 where content, gate or state do not allow it."""
         caller = caller_of(request)
@@ -140,6 +143,7 @@ class RunSignaturesView(APIView):
 class RunCountersignaturesView(APIView):
     """POST /runs/{id}/countersignatures/: the held ticks of a person count from now on."""
 
+    @described("Stand by what was ticked in one's name", takes=CountersignatureInput, gives=BATCH)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer what became of each held tick, as a batch does."""
         caller = caller_of(request)
@@ -159,6 +163,7 @@ class RunCountersignaturesView(APIView):
 class RunOverridesView(APIView):
     """POST /runs/{id}/overrides/: two people, two roles, own credentials."""
 
+    @described("Let one stop pass, as two people", takes=OverrideInput, gives={**OVERRIDE, "run": STATUS}, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with the override."""
         caller = caller_of(request)
@@ -185,6 +190,12 @@ class RunOverridesView(APIView):
 class RunPausesView(APIView):
     """POST /runs/{id}/pauses/: stop, or go on."""
 
+    @described(
+        "Stop, or go on",
+        takes=PauseInput,
+        gives={"paused_at": "instant?", "ask_again": "flag", "run": STATUS},
+        status=201,
+    )
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201; `ask_again` says that patient, level and side must be confirmed anew (over ten minutes)."""
         caller = caller_of(request)
@@ -197,6 +208,7 @@ class RunPausesView(APIView):
 class RunEmergencyView(APIView):
     """POST /runs/{id}/emergency/: the short list now, the rest as debt."""
 
+    @described("Declare an emergency", gives={"is_emergency": "flag", "run": STATUS}, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with the run's status."""
         caller = caller_of(request)
@@ -208,6 +220,7 @@ class RunEmergencyView(APIView):
 class RunAmendmentsView(APIView):
     """POST /runs/{id}/amendments/: a correction beside a signed list."""
 
+    @described("Correct a signed list beside it", takes=AmendmentInput, gives={**AMENDMENT, "run": STATUS}, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with the amendment."""
         caller = caller_of(request)
