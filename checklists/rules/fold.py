@@ -94,10 +94,13 @@ def apply(standing: Standing, event: Ticked, parent_value: Any = None) -> Standi
     return Standing((*kept, new))
 
 
-def fold(events: Iterable[Ticked]) -> dict[Key, Standing]:
-    """Return all answers that a run's applied events lead to, in the order given."""
+def fold(events: Iterable[Ticked], known: Mapping[str, Any] | None = None) -> dict[Key, Standing]:
+    """Return all answers that a run's applied events lead to, in the order given.
+
+    `known` holds the values of events that changed nothing (late, held) and may be parents all the same.
+    """
     answers: dict[Key, Standing] = {}
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = dict(known or {})
     for event in events:
         answers[event.key] = apply(answers.get(event.key, Standing()), event, parent_value(event, values))
         values[event.id] = event.value
