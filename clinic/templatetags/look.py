@@ -226,6 +226,12 @@ def clock_s(value: datetime | None) -> str:
 
 
 @register.filter
+def seconds(value: datetime | None) -> str:
+    """Return the seconds of a time whose hour and minute stand before it."""
+    return localtime(value).strftime("%S") if value else ""
+
+
+@register.filter
 def day(value: datetime | date | None) -> str:
     """Return a date as "24 Nov 2026"."""
     if not value:

@@ -406,6 +406,8 @@ def exam_words(exam: dict[str, Any], baseline: dict[str, Any] | None = None) -> 
     if found:
         text = ", ".join(str(one) for one in found)
         return text[:1].upper() + text[1:]
+    if baseline is None and tested:
+        return now_("every tested muscle 5, nothing impaired")
     return now_("As before") if tested or len(exam) else now_("Not tested")
 
 
