@@ -7,7 +7,8 @@ from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from clinic.api import exports, patients, session, tokens
-from clinic.pages import health, home, inbox, preferences
+from clinic.pages import audit, health, home, inbox, preferences
+from clinic.pages import exports as exports_page
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/", exports.ExportListView.as_view(), name="api-exports"),
@@ -25,6 +26,8 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("", home.home, name="page-home"),
     path("inbox/", inbox.inbox, name="page-inbox"),
+    path("exports/", exports_page.exports, name="page-exports"),
+    path("audit/", audit.audit, name="page-audit"),
     path("preferences/", preferences.preferences, name="page-preferences"),
 ]
 

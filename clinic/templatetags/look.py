@@ -15,6 +15,7 @@ from django.contrib.staticfiles import finders
 from django.forms import BoundField
 from django.template.context import RequestContext
 from django.utils.dateformat import format as format_date
+from django.utils.formats import localize, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.timezone import localtime
@@ -339,8 +340,6 @@ def quantity(value: object, unit: str) -> SafeString:
     """Write a number with its unit, smaller and never wrapped away from it; the decimal mark is the reader's."""
     if value is None or value == "":
         return mark_safe("")
-    from django.utils.formats import localize
-
     return format_html('<span class="q">{}<small>{}</small></span>', localize(value), unit)
 
 
@@ -371,3 +370,44 @@ def percent_of(value: float | None, whole: float | None) -> str:
     if not value or not whole:
         return "0%"
     return f"{max(0.0, min(100.0, 100 * float(value) / float(whole))):.1f}%"
+
+
+COLUMN_WORDS: dict[str, Any] = {
+    "procedures": gettext_lazy("Procedures"),
+    "treated_levels": gettext_lazy("Treated levels"),
+    "answers": gettext_lazy("Answers"),
+    "events": gettext_lazy("Events"),
+    "signatures": gettext_lazy("Signatures"),
+    "complications": gettext_lazy("Complications"),
+    "escalations": gettext_lazy("Escalations"),
+    "messages": gettext_lazy("Messages"),
+    "follow_ups": gettext_lazy("Follow-ups"),
+    "audit": gettext_lazy("Audit entries"),
+}
+
+
+@register.filter
+def dataset_word(name: str) -> Any:
+    """Return the name of a dataset."""
+    return COLUMN_WORDS.get(name, column_word(name))
+
+
+@register.filter
+def column_word(name: str) -> str:
+    """Return a column's or value's name as a person reads it; the file keeps the spelling of the API."""
+    text = str(name).replace("_", " ")
+    return text[:1].upper() + text[1:]
+
+
+@register.filter
+def words_of(value: str, kind: str) -> str:
+    """Return the words for enum values that stand in one text, divided by commas."""
+    return words([one for one in str(value).split(",") if one], kind)
+
+
+@register.filter
+def number(value: Any) -> str:
+    """Return a whole number with the reader's thousands separator."""
+    return (
+        str(localize(value, use_l10n=True)) if not isinstance(value, int) else number_format(value, force_grouping=True)
+    )
