@@ -95,6 +95,8 @@ def exports(request: HttpRequest) -> HttpResponse:
             "datasets": list(known.values()),
             "dataset": dataset,
             "filters": [FilterField(one, request.GET.get(f"f.{one.name}", "")) for one in dataset.filters],
+            "filtered": sum(1 for one in dataset.filters if request.GET.get(f"f.{one.name}")),
+            "versions": asked.get("versions", "all"),
             "columns": columns,
             "chosen": sum(1 for one in columns if one.chosen),
             "format": asked["format"],
@@ -119,6 +121,8 @@ def read(query: QueryDict, dataset: Dataset, *, identified: bool) -> tuple[dict[
     wanted = set(query.getlist("col"))
     boxes = [ColumnBox(one.name, one.unit, not wanted or one.name in wanted) for one in columns]
     asked = {"format": query.get("format", "") or Format.CSV.value}
+    if query.get("versions", "last") == "last":
+        asked["versions"] = "last"
     if any(not one.chosen for one in boxes):
         asked["fields"] = ",".join(one.name for one in boxes if one.chosen)
     for declared in dataset.filters:

@@ -395,6 +395,8 @@ def dataset_word(name: str) -> Any:
 @register.filter
 def column_word(name: str) -> str:
     """Return a column's or value's name as a person reads it; the file keeps the spelling of the API."""
+    if str(name) in {"sir", "cirse", "asa", "bcis"}:
+        return str(name).upper()
     text = str(name).replace("_", " ")
     return text[:1].upper() + text[1:]
 
