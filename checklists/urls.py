@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 
 from checklists.api import board, events, follow_ups, procedures, runs, signing
 from checklists.pages import board as board_page
+from checklists.pages import follow_ups as follow_up_pages
 from checklists.pages import run, timeline
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -40,6 +41,10 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 page_urlpatterns: list[URLPattern | URLResolver] = [
     path("board/", board_page.board, name="page-board"),
     path("procedures/<uuid:public_id>/", timeline.procedure, name="page-procedure"),
+    path("procedures/<uuid:public_id>/call/", follow_up_pages.patient_called, name="page-patient-called"),
+    path("follow-ups/", follow_up_pages.follow_ups, name="page-follow-ups"),
+    path("follow-ups/<uuid:public_id>/", follow_up_pages.follow_up, name="page-follow-up"),
+    path("follow-ups/<uuid:public_id>/contact/", follow_up_pages.contact, name="page-follow-up-contact"),
     path("runs/shell/", run.shell, name="page-run-shell"),
     path("runs/<uuid:public_id>/", run.run, name="page-run"),
     path("sw.js", run.service_worker, name="page-service-worker"),

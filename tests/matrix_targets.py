@@ -188,3 +188,8 @@ def _follow_up(place: Place) -> FollowUp:
 
 ARGUMENTS["api-follow-up-answers"] = lambda place: {"public_id": place["follow_up"].public_id}
 ARGUMENTS["api-follow-up-form"] = lambda place: {"public_id": place["follow_up"].public_id}
+ARGUMENTS["page-patient-called"] = lambda place: {"public_id": place["procedure"].public_id}
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["follow_up"].public_id}
+    for name in ("page-follow-up", "page-follow-up-contact")
+}

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from complications.queries.follow_ups import follow_ups_of
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -30,6 +29,7 @@ from clinic.lib.problems import Invalid, NotFound, Problem
 from complications.actions.follow_up import claim_follow_up, record_contact
 from complications.models import Escalation, FollowUp
 from complications.models.follow_up import VISIT
+from complications.queries.follow_ups import follow_ups_of
 from complications.vocabulary import AttemptOutcome, FollowUpStatus, RedFlag
 
 SHOWN = 200
@@ -212,8 +212,13 @@ def _answer(
         follow_up=row, events=events, complete=not missing, by=caller.actor(), tablet=caller.tablet, now=now
     )
     refused = [one for one in answered.results if one.outcome == EventOutcome.REFUSED]
-    if answered.escalation:
-        return answered.escalation
+    flagged = any(one.is_red and given.get(one.name) == "true" for one in asked)
+    paged = answered.escalation or (
+        Escalation.objects.open().filter(procedure=row.procedure).first() if flagged else None
+    )
+    if paged:
+        # Whoever said yes to a red flag sees who is being paged; the rest of the form can be filled in later.
+        return paged
     if refused:
         raise Invalid("invalid", "; ".join(one.reason for one in refused))
     if missing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -10,8 +11,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.contrib import messages
-from django.contrib.postgres.search import SearchQuery, SearchVector
-from django.db.models import Count, Q
+from django.core.cache import cache
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -20,18 +21,17 @@ from django.utils.translation import gettext as _
 from clinic.access import Caller
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Problem
-from clinic.vocabulary import Indication, ProcedureKind
+from clinic.vocabulary import Anaesthesia, Indication, ProcedureKind
 from complications.access import access_complication
 from complications.actions.drafts import correct_complication
 from complications.models import Complication
 from complications.models.complications import ComplicationQuerySet
 from complications.pages.detail import Detail, name_of, short_name
 from complications.pages.spine import spine
+from complications.queries.log import FILTERS, about, log_of, page_of
 from complications.rules.catalogue import complications
 from complications.rules.grading import CLAVIEN_ORDER
 from complications.vocabulary import ComplicationStatus
-
-PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -61,42 +61,23 @@ class Line:
     href: str
 
 
-#: What the log filters by; each name is the API's as well.
-WORDS = {
-    "type": "code",
-    "site_of_leak": "site_of_leak",
-    "clavien": "clavien",
-    "sir": "sir",
-    "cirse": "cirse",
-    "level": "level",
-    "status": "status",
-    "kind": "procedure__kind",
-    "indication": "procedure__indication",
-    "operator": "procedure__operator__username",
-}
-NAMES = (*WORDS, "group", "symptomatic", "from", "to", "q")
+#: What stands in the page's address: the API's filters, and the group of the taxonomy. Days are the site's.
+NAMES = (*(name for name in FILTERS if name != "procedure"), "group")
+#: A long log counts its levels at most this often, in seconds.
+COUNTED_FOR_S = 60
 
 
-def filtered(rows: ComplicationQuerySet, query: QueryDict, zone: ZoneInfo) -> ComplicationQuerySet:
-    """Return the rows that the address asks for; several values of one filter are divided by commas, any of them fits."""
-    for name, column in WORDS.items():
-        if values := values_of(query, name):
-            if name in {"sir", "cirse"}:
-                values = [value for value in values if value.isdecimal()]
-            rows = rows.filter(**{f"{column}__in": values})
+def asked_of(query: QueryDict, zone: ZoneInfo) -> dict[str, str]:
+    """Return the page's filters as the API's: a group as its types, a day as its first instant."""
+    asked = {name: query.get(name, "").strip() for name in FILTERS if query.get(name)}
     if groups := values_of(query, "group"):
-        rows = rows.filter(code__in=[row.code for row in complications().values() if row.group in groups])
-    if query.get("symptomatic") in {"true", "false"}:
-        rows = rows.filter(symptomatic=query["symptomatic"] == "true")
-    if start := _date(query.get("from", "")):
-        rows = rows.filter(occurred_at__gte=datetime.combine(start, time.min, zone))
-    if end := _date(query.get("to", "")):
-        rows = rows.filter(occurred_at__lt=datetime.combine(end + timedelta(days=1), time.min, zone))
-    if words := query.get("q", "").strip():
-        # As the index is built: words of the narrative, never identifiers.
-        vector = SearchVector("narrative", config="simple")
-        rows = rows.annotate(words=vector).filter(words=SearchQuery(words, config="simple", search_type="websearch"))
-    return rows
+        types = [row.code for row in complications().values() if row.group in groups]
+        asked["type"] = ",".join(one for one in types if not asked.get("type") or one in values_of(query, "type"))
+    for name, days in (("from", 0), ("to", 1)):
+        day = _date(asked.pop(name, ""))
+        if day:
+            asked[name] = datetime.combine(day + timedelta(days=days), time.min, zone).isoformat()
+    return asked
 
 
 def values_of(query: QueryDict, name: str) -> list[str]:
@@ -126,20 +107,9 @@ def log(request: HttpRequest) -> HttpResponse:
     caller: Caller = request.caller  # type: ignore[attr-defined]
     query = request.GET
     zone = ZoneInfo(caller.place.timezone)
-    every = Complication.objects.at_site(caller.place)
-    if caller.own_only:
-        every = every.filter(procedure__operator=caller.person)
-    rows = filtered(every, query, zone)
-    total = rows.aggregate(records=Count("pk"), procedures=Count("procedure", distinct=True))
-    by_level = (
-        filtered(every, _without(query, "level"), zone).exclude(level="").values_list("level").annotate(Count("pk"))
-    )
-    page = rows.for_display().prefetch_related("procedure__levels").order_by("-occurred_at", "-pk")
-    if after := _after(query.get("after", "")):
-        at, key = after
-        page = page.filter(Q(occurred_at__lt=at) | Q(occurred_at=at, pk__lt=key))
-    found = list(page[: PAGE + 1])
-    shown = found[:PAGE]
+    rows = _own(log_of(caller.place, asked_of(query, zone)), caller)
+    total = about(rows)
+    shown, place_of_next = page_of(rows.prefetch_related("procedure__levels"), query.get("after", ""))
     opened = access_complication(caller, query["open"]) if _is_uuid(query.get("open", "")) else None
     base = address(query)
     place = f"after={query['after']}" if query.get("after") else ""
@@ -155,8 +125,10 @@ def log(request: HttpRequest) -> HttpResponse:
             "filters": {name: query.get(name, "") for name in NAMES},
             "without_q": [(name, query[name]) for name in NAMES if name != "q" and query.get(name)],
             "kept": [(name, query[name]) for name in ("q", "level") if query.get(name)],
-            "spine": spine(dict(by_level), values_of(query, "level"), level_queries(query)),
-            "next_query": "&".join(filter(None, [base, _place(shown[-1])])) if len(found) > PAGE else "",
+            "spine": spine(
+                level_counts(query, zone, caller, exact=total["exact"]), values_of(query, "level"), level_queries(query)
+            ),
+            "next_query": "&".join(filter(None, [base, f"after={place_of_next}"])) if place_of_next else "",
             "opened": opened,
             "opened_id": opened.public_id if opened else None,
             "detail": Detail(opened, caller) if opened else None,
@@ -166,10 +138,24 @@ def log(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _without(query: QueryDict, name: str) -> QueryDict:
-    found = query.copy()
-    found.pop(name, None)
-    return found
+def _own(rows: ComplicationQuerySet, caller: Caller) -> ComplicationQuerySet:
+    return rows.filter(procedure__operator=caller.person) if caller.own_only else rows
+
+
+def level_counts(query: QueryDict, zone: ZoneInfo, caller: Caller, *, exact: bool) -> dict[str, int]:
+    """Return how many records fit at each level, whatever levels are chosen; a long log is counted once a minute."""
+    asked = asked_of(query, zone)
+    asked.pop("level", None)
+
+    def counted() -> dict[str, int]:
+        rows = _own(log_of(caller.place, asked), caller).exclude(level="").order_by()
+        return dict(rows.values_list("level").annotate(Count("pk")))
+
+    if exact:
+        return counted()
+    who = caller.person.pk if caller.own_only else ""
+    key = hashlib.sha256(repr((caller.place.pk, who, sorted(asked.items()))).encode()).hexdigest()
+    return cache.get_or_set(f"log-levels:{key}", counted, COUNTED_FOR_S) or {}
 
 
 def _is_uuid(text: str) -> bool:
@@ -178,19 +164,6 @@ def _is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _place(row: Complication) -> str:
-    return f"after={row.occurred_at.isoformat().replace('+', '%2B')}_{row.pk}"
-
-
-def _after(text: str) -> tuple[datetime, int] | None:
-    at, _under, key = text.rpartition("_")
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        return None
-    return (moment, int(key)) if key.isdecimal() and moment.tzinfo else None
 
 
 def title_of(row: Complication) -> str:
@@ -238,6 +211,7 @@ def choices(query: QueryDict) -> list[Choice]:
         "clavien": [(grade, "") for grade in CLAVIEN_ORDER],
         "kind": [(kind.value, "") for kind in ProcedureKind],
         "indication": [(one.value, "") for one in Indication],
+        "anaesthesia": [(one.value, "") for one in Anaesthesia],
         "status": [(status.value, "") for status in ComplicationStatus],
         "symptomatic": [("true", ""), ("false", "")],
     }

@@ -422,6 +422,7 @@ FILTERS: dict[str, Any] = {
     "status": _("State"),
     "kind": _("Procedure"),
     "indication": _("Indication"),
+    "anaesthesia": _("Anaesthesia"),
     "operator": _("Operator"),
     "symptomatic": _("Symptoms"),
     "period": _("Period"),
@@ -448,6 +449,7 @@ def filter_value(value: str, name: str) -> str:
         "status": lambda one: cword(one, "complication_status"),
         "kind": lambda one: word(one, "kind"),
         "indication": lambda one: word(one, "indication"),
+        "anaesthesia": lambda one: word(one, "anaesthesia"),
     }.get(name)
     if words is None:
         return value.replace(",", ", ")
