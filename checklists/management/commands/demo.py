@@ -6,9 +6,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from checklists.actions.definitions import publish_definitions
+from checklists.management.demo.accounts import read_accounts
+from checklists.management.demo.client import DayFailed
 from checklists.management.demo.clinic import BY, set_up_sites
+from checklists.management.demo.day import play_day
 from checklists.management.demo.history import write_history
 from checklists.management.demo.loading import load
+from checklists.management.demo.people import SITE_D
 from checklists.management.demo.theatre import LISTS, plan_today
 from checklists.models import Definition
 from checklists.rules.catalogue import load as catalogue
@@ -17,9 +21,9 @@ from clinic.models import Site
 
 
 class Command(BaseCommand):
-    """`seed`, `history` and `load` write made-up rows; each is safe to repeat, and `load` adds more each time."""
+    """`seed`, `history` and `load` write made-up rows (`load` adds more each time); `day` plays a day over the API."""
 
-    help = "Fill the database with a made-up clinic: demo seed, demo history, demo load --procedures N."
+    help = "A made-up clinic: demo seed, demo history, demo load --procedures N, demo day."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what can be made."""
@@ -31,6 +35,13 @@ class Command(BaseCommand):
         load.add_argument("--procedures", type=int, required=True)
         load.add_argument("--site", default="A")
         load.add_argument("--years", type=int, default=3, help="how far back they reach")
+
+        day = what.add_parser(
+            "day", help="a day at site D, told as it happens: needs the running service, takes five minutes"
+        )
+        day.add_argument("--url", default=settings.BASE_URL, help="where the service answers")
+        day.add_argument("--minutes-to-deficit", type=float, default=120, help="story minutes between leak and deficit")
+        day.add_argument("--spare-the-worker", action="store_true", help="do not kill the worker process on the way")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make what was asked for."""
@@ -61,3 +72,21 @@ class Command(BaseCommand):
             raise CommandError("Give at least one procedure and one year.")
         done = load(place, procedures=procedures, years=years, now=database_now(), tell=self.stdout.write)
         self.stdout.write(str(done))
+
+    def day(self, *, url: str, minutes_to_deficit: float, spare_the_worker: bool, **options: Any) -> None:
+        """Play the scripted day."""
+        try:
+            play_day(
+                read_accounts(),
+                url,
+                scale=SITE_D.time_scale,
+                to_deficit=minutes_to_deficit,
+                kill_worker=not spare_the_worker,
+                out=self._tell,
+            )
+        except DayFailed as error:
+            raise CommandError(f"The day did not end well. {error}") from error
+
+    def _tell(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()

@@ -59,6 +59,7 @@ class Story:
     patient_phone: str = "+90 555 000 0000"
     disposition: str = "ward"
     ended_at: datetime | None = None
+    seconds_per_tick: float = 7
     #: what happened otherwise, by key or by node id
     instead: Mapping[str, Any] = field(default_factory=dict)
 
@@ -119,7 +120,7 @@ def _phase(story: Story, phase: str, index: Index, answers: dict[Key, Any]) -> l
             return done
         added = 0
         for node, scope in new:
-            at = start + timedelta(seconds=7 * len(done))
+            at = start + timedelta(seconds=story.seconds_per_tick * len(done))
             value = choose(story, evaluation, node, scope, at)
             if value is not None:
                 answers[node.key(scope)] = value
@@ -145,7 +146,7 @@ def _begin_series(
             scope = Scope(instance=str(number))
             value = choose(story, evaluation, first, scope, start)
             answers[first.key(scope)] = value
-            done.append(Ticked(first.key(scope), value, start + timedelta(seconds=7 * len(done))))
+            done.append(Ticked(first.key(scope), value, start + timedelta(seconds=story.seconds_per_tick * len(done))))
 
 
 def _missing(evaluation: Evaluation, phase: str) -> Iterator[tuple[Node, Scope]]:
