@@ -119,6 +119,7 @@ ARGUMENTS |= {
         "api-run-pauses",
         "api-run-emergency",
         "api-run-amendments",
+        "api-run-levels",
     )
 }
 ARGUMENTS["api-definition"] = lambda place: {"sha256": place["run"].definition.sha256}

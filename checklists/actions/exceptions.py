@@ -16,9 +16,10 @@ from checklists.rules.values import key_fault, value_fault
 from checklists.vocabulary import PauseKind, RunStatus, SignatureRole
 from clinic.actions.audit import recording
 from clinic.actions.credentials import check_credential
+from clinic.actions.procedures import update_facts
 from clinic.lib.problems import Denied, Invalid, Refused
-from clinic.models import Actor, Membership, User
-from clinic.vocabulary import Role
+from clinic.models import Actor, Membership, TreatedLevel, User
+from clinic.vocabulary import LevelStatus, Role
 
 TEXT_LEAST = 10
 ASK_AGAIN_AFTER = timedelta(minutes=10)
@@ -148,6 +149,33 @@ def declare_emergency(*, run: Run, by: Actor, now: datetime) -> None:
             action="emergency.declared",
             subject=f"run:{run.public_id}",
             data={"phase": run.phase},
+        )
+
+
+def decide_level(*, run: Run, level: str, treat: bool, reason: str, by: Actor, now: datetime) -> None:
+    """Decide that a planned level is not treated, or is after all; its questions follow. Raise Invalid, Refused.
+
+    What was ticked at the level is kept and counts for nothing while it is not treated.
+    """
+    if len(reason.strip()) < 3:
+        raise Invalid.field("reason", "too_short", "Say why in a few words.")
+    with recording(by=by, now=now) as trail:
+        _lock(run)
+        if run.status != RunStatus.OPEN:
+            raise Refused("phase_signed", "This list is signed already: amend it.")
+        row = TreatedLevel.objects.filter(procedure=run.procedure, level=level).first()
+        if row is None:
+            raise Invalid.field("level", "unknown_level", "This level is not planned here.")
+        status = (LevelStatus.PLANNED if treat else LevelStatus.NOT_TREATED).value
+        if row.status == status:
+            return
+        update_facts(procedure=run.procedure, facts={}, level_facts={level: {"status": status}}, by=by, now=now)
+        _bump(run)
+        trail.add(
+            stream=f"procedure:{run.procedure.public_id}",
+            action="level.decided",
+            subject=f"run:{run.public_id}",
+            data={"level": level, "status": status, "was": row.status, "reason": reason.strip()},
         )
 
 

@@ -12,7 +12,7 @@ from rest_framework.views import APIView
 
 from checklists.access import access_run
 from checklists.actions.countersigning import countersign_held
-from checklists.actions.exceptions import amend_run, declare_emergency, override_stop, pause_run
+from checklists.actions.exceptions import amend_run, decide_level, declare_emergency, override_stop, pause_run
 from checklists.actions.signing import Credential, sign_phase
 from checklists.api.events import batch_body
 from checklists.api.shapes import AMENDMENT, BATCH, OVERRIDE, SIGNATURE, STATUS
@@ -84,6 +84,14 @@ class PauseInput(serializers.Serializer[Any]):
     kind = serializers.ChoiceField([str(kind) for kind in PauseKind])
     reason = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     text = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
+
+
+class LevelInput(serializers.Serializer[Any]):
+    """Whether a planned level is treated."""
+
+    level = serializers.CharField(max_length=3)
+    treat = serializers.BooleanField()
+    reason = serializers.CharField(max_length=500)
 
 
 class AmendmentInput(KeyInput):
@@ -215,6 +223,18 @@ class RunEmergencyView(APIView):
         run = access_run(caller, public_id)
         declare_emergency(run=run, by=caller.actor(), now=database_now())
         return Response({"is_emergency": True, "run": status_body(run)}, status=201)
+
+
+class RunLevelsView(APIView):
+    """POST /runs/{id}/levels/: a planned level is not treated, or is after all."""
+
+    @described("Decide that a level is not treated", takes=LevelInput, gives={"run": STATUS}, status=201)
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201 with the run's status; the level's questions are no longer asked."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        decide_level(run=run, **read(LevelInput, request), by=caller.actor(), now=database_now())
+        return Response({"run": status_body(run)}, status=201)
 
 
 class RunAmendmentsView(APIView):

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from checklists.rules.computed import ARM_MUSCLES, LEG_MUSCLES
 from checklists.rules.evaluation import PLANNED_LEVELS, Evaluation
+from checklists.rules.neuro import ARM_MUSCLES, LEG_MUSCLES
 from checklists.rules.nodes import Index, Key, Node, Scope
 from checklists.rules.values import number_of, parse_instant
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from checklists.actions.ending import procedure_ended
+from checklists.actions.ending import procedure_ended, sweep_unsigned
 from checklists.models import Run
 from clinic.lib.clock import database_now
 from clinic.models import Notification
@@ -175,6 +175,17 @@ def test_signing_sign_out_plans_the_follow_ups(ward: Ward, runs: dict[str, Run])
     codes = set(FollowUp.objects.visits().values_list("code", flat=True))
     assert {"FU-2H", "FU-24H", "FU-7D", "FU-12M"} <= codes
     assert FollowUp.objects.filter(kind="observation").exists()
+
+
+def test_a_sign_out_that_nobody_signs_is_planned_for_after_two_hours(runs: dict[str, Run]) -> None:
+    answer(runs["intra"], {"INT-LEK-01||T12||": ["none"]})
+    now = database_now()
+    assert sweep_unsigned(now=now + timedelta(minutes=119)) == 0
+    assert sweep_unsigned(now=now + timedelta(minutes=121)) == 1
+    assert sweep_unsigned(now=now + timedelta(minutes=122)) == 0
+    first = FollowUp.objects.visits().order_by("target_at").first()
+    assert first is not None
+    assert (first.code, first.target_at) == ("FU-2H", runs["intra"].events.get().recorded_at + timedelta(hours=2))
 
 
 class TestFollowUp:

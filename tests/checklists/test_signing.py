@@ -248,3 +248,22 @@ def test_an_emergency_shortens_the_list_and_never_lets_the_wrong_patient_pass(te
     assert len(after["blockers"]) < len(before["blockers"])
     assert after["debt"]
     assert [one["item"] for one in after["blockers"] if one["kind"] == "hard"] == ["SIN-IDN-01"]
+
+
+def test_a_level_that_is_not_treated_is_not_asked(team: Team) -> None:
+    run = team.runs["intra"]
+    path = f"/runs/{run.public_id}/"
+
+    def asked() -> set[str]:
+        gate = json.loads(team.client.send("GET", f"{path}gate/").content)
+        return {one["level"] for one in gate["blockers"] if one["item"] == "INT-LEK-01"}
+
+    assert asked() == {"T12", "L1"}
+    decided = {"level": "L1", "treat": False, "reason": "The balloon would not pass."}
+    assert team.client.send("POST", f"{path}levels/", decided).status_code == 201
+    assert asked() == {"T12"}
+    answer(team.runs["intra"], {"INT-LEK-01||T12||": ["none"]})
+    assert run.procedure.levels.get(level="L1").status == "not_treated"
+    assert team.client.send("POST", f"{path}levels/", {**decided, "treat": True}).status_code == 201
+    assert asked() == {"L1"}
+    assert code_of(team.client.send("POST", f"{path}levels/", {**decided, "level": "L5"})) == "invalid"
