@@ -76,9 +76,11 @@ def keys(run: str) -> list[Key]:
     found: list[Key] = []
     nodes = load_catalogue()["pre"]["items"]
     for node in leaves(nodes):
-        if node["type"] not in {"choice", "boolean"} or any(
-            node.get(name) for name in ("raises", "per", "repeats", "computed")
-        ):
+        # Examinations are rows of their own, and facts change the procedure: most ticks do neither.
+        special = "NEU" in node["id"] or any(
+            node.get(name) for name in ("raises", "repeats", "computed", "feeds", "applies")
+        )
+        if node["type"] not in {"choice", "boolean"} or special or node.get("per", "procedure") != "procedure":
             continue
         item, _, part = node["id"].partition(".")
         values = (True, False) if node["type"] == "boolean" else tuple(one["value"] for one in node["options"][:2])
@@ -95,7 +97,7 @@ def leaves(nodes: Any) -> Any:
     """Yield every node of a list that is answered."""
     for node in nodes:
         yield node
-        yield from leaves(node.get("parts", ()))
+        yield from leaves(node.get("items", ()))
 
 
 def event(key: Key, turn: int) -> dict[str, Any]:
