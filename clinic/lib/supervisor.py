@@ -32,7 +32,7 @@ class Child:
     identity: Identity | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15.0
-    # False: runs once, to its end.
+    # False: runs once, to its good end; a failure is tried again a few times.
     forever: bool = True
     # Runs before each start, for what a killed predecessor left.
     before: Callable[[], object] | None = None
@@ -108,17 +108,15 @@ class Supervisor:
         for child in list(self.children):
             if child.process is None or child.process.poll() is None:
                 continue
-            if not child.forever:
+            if not child.forever and (child.process.returncode == 0 or child.wait >= LONGEST_WAIT):
                 self.children.remove(child)
                 (self.run_directory / f"{child.name}.pid").unlink(missing_ok=True)
                 if child.process.returncode != 0:
-                    self.say(
-                        f"{child.name} failed ({how_it_ended(child.process.returncode)}): {self.log(child.name)} says why"
-                    )
+                    self.say(f"{child.name} was given up. Log: {self.log(child.name)}")
                 continue
             if child.restart_at is None:
                 process.sweep_group(child.process.pid)
-                if now - child.started_at > STEADY_SECONDS:
+                if child.forever and now - child.started_at > STEADY_SECONDS:
                     child.wait = FIRST_WAIT
                 child.restart_at = now + child.wait
                 self.say(

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import signal
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -117,6 +118,10 @@ class Campaign:
             old = self.service.kill(name)
         self.service.wait_for_restart(name, old)
 
+    def breathe(self) -> None:
+        """Let a random moment pass, so that kills fall anywhere between two pages."""
+        threading.Event().wait(self.random.uniform(0.1, 2.5))
+
     def settle(self, *, rounds: int) -> None:
         """Wait until every escalation has run all its steps and so many repeats, and nothing waits in the outbox."""
         wanted = (
@@ -132,13 +137,6 @@ class Campaign:
             return bool(done == len(self.procedures))
 
         eventually(settled, seconds=180, what="every escalation has run all its steps")
-
-    def stop_paging(self) -> None:
-        """Let a surgeon answer every escalation, so that the outbox can come to rest."""
-        token = self.service.accounts()["surgeon_d"]["token"]
-        self.token = token
-        for (escalation,) in self.escalations("e.public_id::text"):
-            self.call("POST", f"/escalations/{escalation}/acknowledgement/", {"eta_minutes": 60})
 
     def escalations(self, columns: str) -> list[tuple[Any, ...]]:
         """Return columns of the campaign's escalations."""

@@ -30,6 +30,7 @@ def test_every_page_is_sent_whatever_is_killed(start_service: Callable[..., Runn
     for number, victim in enumerate(victims):
         if number % REPORT_EVERY == 0:
             campaign.report(runs[number // REPORT_EVERY])
+        campaign.breathe()
         campaign.kill(victim)
     for run in runs[(KILLS - 1) // REPORT_EVERY + 1 :]:
         campaign.report(run)
