@@ -3,7 +3,7 @@
 #   make run      start the whole service (needs only Python >= 3.11, pip and make)
 #   make test     everything that a check can show
 #   make check    format, lint, types, import contracts, migrations, deployment check
-#   make quick    lint and the fast tests, for the loop while writing
+#   make quick    lint and the fast tests of what differs from main, for the loop while writing
 #   make bench    the benchmarks, as ratios; make faults: the long kill campaign
 #   make lock     pin the requirements again after requirements*.in changed
 #
@@ -52,7 +52,7 @@ test: $(DEV)
 quick: $(DEV)
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
 	@$(BIN)/ruff check --quiet .
-	@$(PY) -m pytest -q -m "$(QUICK)" $(TESTS)
+	@$(PY) -m pytest -q -m "$(QUICK)" $(if $(filter tests,$(TESTS)),$$($(PY) tests/affected.py),$(TESTS))
 
 check: $(DEV)
 	$(BIN)/ruff format --check --quiet .

@@ -46,8 +46,8 @@ def get(path: str, *, account: str = "nurse") -> Any:
     return json.loads(load.must_be(load.run(stage().port, lambda n: one, requests=1, keep=True), 200).bodies[0])
 
 
-def book() -> str:
-    """Book a procedure and return the id of its first list."""
+def book(*, phase: str = "pre") -> str:
+    """Book a procedure and return the id of its list of that phase."""
     procedure = str(uuid.uuid4())
     post(
         "/procedures/",
@@ -68,7 +68,7 @@ def book() -> str:
             "operator": stage().accounts()["surgeon"]["username"],
         },
     )
-    return next(str(run["id"]) for run in get(f"/procedures/{procedure}/runs/")["results"] if run["phase"] == "pre")
+    return next(str(run["id"]) for run in get(f"/procedures/{procedure}/runs/")["results"] if run["phase"] == phase)
 
 
 def keys(run: str) -> list[Key]:
@@ -85,7 +85,7 @@ def keys(run: str) -> list[Key]:
         item, _, part = node["id"].partition(".")
         values = (True, False) if node["type"] == "boolean" else tuple(one["value"] for one in node["options"][:2])
         key = Key(item, part, (values[0], values[1]))
-        answer = post(f"/runs/{run}/events/", {"events": [event(key, 0)]})
+        answer = post(f"/runs/{run}/events/", {"events": [event(key.item, key.part, key.values[0])]})
         if answer["results"][0]["outcome"] == "applied":
             found.append(key)
         if len(found) == BATCH:
@@ -100,20 +100,16 @@ def leaves(nodes: Any) -> Any:
         yield from leaves(node.get("items", ()))
 
 
-def event(key: Key, turn: int) -> dict[str, Any]:
-    """Return one tick as a tablet sends it; the value changes each turn."""
-    return {
-        "id": str(uuid.uuid4()),
-        "item": key.item,
-        "part": key.part,
-        "value": key.values[turn % 2],
-        "occurred_at": datetime.now(UTC).isoformat(),
-    }
+def event(item: str, part: str, value: Any, **more: str) -> dict[str, Any]:
+    """Return one tick as a tablet sends it."""
+    now = datetime.now(UTC).isoformat()
+    return {"id": str(uuid.uuid4()), "item": item, "part": part, "value": value, "occurred_at": now, **more}
 
 
 def batch(runs: list[str], some: list[Key], number: int) -> bytes:
     """Return the n-th batch: the tablets take turns, and every tick changes its answer."""
-    events = [event(key, number // len(runs) + 1) for key in some]
+    turn = number // len(runs) + 1
+    events = [event(key.item, key.part, key.values[turn % 2]) for key in some]
     path = f"/api/v1/runs/{runs[number % len(runs)]}/events/"
     return load.request("POST", path, token=token("nurse"), body={"events": events})
 
