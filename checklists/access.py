@@ -43,7 +43,7 @@ def access_follow_up(caller: Caller, public_id: UUID | str) -> FollowUp:
 
 def access_definition(caller: Caller, sha256: str) -> Definition:
     """Return a published list by its hash; lists belong to every site and hold no record."""
-    definition = Definition.objects.filter(sha256=sha256).first()
+    definition = Definition.objects.filter(sha256=sha256).first() if sha256.isalnum() else None
     if definition is None:
         raise NotFound("unknown_definition", "No list is published under this hash.")
     return definition

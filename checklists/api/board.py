@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from checklists.api.procedures import query_text
 from checklists.api.shapes import BOARD
 from checklists.queries.procedures import board, board_tag
 from clinic.api.permissions import caller_of
@@ -22,7 +23,7 @@ class BoardView(APIView):
     def get(self, request: Request) -> Response:
         """Answer `{now, results}`; 304 while nothing changed, so that a display may ask every two seconds."""
         caller = caller_of(request)
-        now, room = database_now(), request.query_params.get("room", "")
+        now, room = database_now(), query_text(request, "room")
         tag = f'W/"{hashlib.sha256(board_tag(caller.place, now, room).encode()).hexdigest()[:32]}"'
         headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
         if tag in request.headers.get("If-None-Match", ""):

@@ -16,6 +16,7 @@ from checklists.access import access_follow_up
 from checklists.actions.follow_up import answer_follow_up
 from checklists.actions.sync import Incoming
 from checklists.api.events import batch_body
+from checklists.api.procedures import YEARS
 from checklists.api.shapes import FORM, FORM_ANSWERED
 from checklists.models import Answer, Definition, Run
 from checklists.queries.runs import answer_body
@@ -64,7 +65,7 @@ class FollowUpAnswersView(APIView):
                 id=str(one.get("id") or _id_of(follow_up, one)),
                 key=Key(one["item"], one.get("part") or ""),
                 value=one["value"],
-                occurred_at=one.get("occurred_at"),
+                occurred_at=at if (at := one.get("occurred_at")) is not None and at.year in YEARS else None,
             )
             for one in values["answers"]
         ]

@@ -28,6 +28,17 @@ from clinic.models import Procedure, User
 from clinic.vocabulary import LEVELS, Anaesthesia, Indication, ProcedureKind, ProcedureStatus, Sex, TeamRole
 
 PAGE = 100
+# Outside of these a typing error, which would run out of the calendar when zones are reckoned.
+YEARS = range(1900, 2200)
+OLDEST = 130
+
+
+def query_text(request: Request, name: str) -> str:
+    """Return a query parameter as text that a database can hold; raise Invalid otherwise."""
+    text = str(request.query_params.get(name, ""))
+    if "\x00" in text or len(text) > 200:
+        raise Invalid.field(name, "wrong_type", "Send plain text of at most 200 characters.")
+    return text
 
 
 def words(enum: Any) -> list[str]:
@@ -69,6 +80,18 @@ class ProcedureInput(serializers.Serializer[Any]):
     room = serializers.CharField(max_length=20, required=False, allow_blank=True, allow_null=True)
     team = MemberInput(many=True, required=False)
 
+    def validate_scheduled_at(self, value: datetime) -> datetime:
+        """Refuse a year that must be a typing error."""
+        if value.year not in YEARS:
+            raise serializers.ValidationError("Check the year.", code="out_of_range")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Refuse a patient of an age that nobody reaches."""
+        if attrs["scheduled_at"].year - attrs["patient"]["birth_date"].year >= OLDEST:
+            raise serializers.ValidationError({"patient": {"birth_date": ["Check the year of birth."]}})
+        return attrs
+
     def validate_levels(self, value: list[str]) -> list[str]:
         """Refuse a level that stands twice."""
         if len(set(value)) != len(value):
@@ -101,7 +124,7 @@ class ProceduresView(APIView):
             if status not in words(ProcedureStatus):
                 raise Invalid.field("status", "unknown_status", f"Use one of: {', '.join(words(ProcedureStatus))}.")
             rows = rows.filter(status=status)
-        if operator := request.query_params.get("operator"):
+        if operator := query_text(request, "operator"):
             rows = rows.filter(operator__username=operator)
         if after := request.query_params.get("after"):
             at, pk = _cursor(after)
@@ -173,7 +196,7 @@ class ProcedureTimelineView(APIView):
                 at = datetime.fromisoformat(text.replace(" ", "+"))
             except ValueError as error:
                 raise Invalid.field("at", "wrong_type", "Send a time such as 2026-03-02T03:06:00Z.") from error
-            if at.tzinfo is None:
+            if at.tzinfo is None or at.year not in YEARS:
                 raise Invalid.field(
                     "at", "wrong_type", "Send the time with its zone, for example 2026-03-02T03:06:00Z."
                 )
@@ -196,9 +219,12 @@ def _displayed(procedure: Procedure) -> Procedure:
 
 def _day(text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if day.year not in YEARS:
+            raise ValueError
     except ValueError as error:
         raise Invalid.field("day", "wrong_type", "Send a day such as 2026-03-02.") from error
+    return day
 
 
 def _after(row: Procedure) -> str:

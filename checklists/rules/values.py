@@ -28,8 +28,10 @@ SIDES = ("left", "right", "midline")
 SCAN_MAX = 300
 REASON_MAX = 200
 INSTANCE_MAX = 40
+# Years 1900 to 2199: a typing error in the year would run out of the calendar when zones are reckoned.
+_DAY = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}\Z")
 _INSTANT = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})\Z"
+    r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})\Z"
 )
 
 
@@ -79,7 +81,7 @@ def _not_applicable_fault(node: Node, value: dict[str, Any]) -> Fault | None:
             "na_not_allowed", f"{node.id} cannot be answered with 'not applicable'. Answer it, or ask for an override."
         )
     reason = value[NOT_APPLICABLE]
-    if len(value) != 1 or not isinstance(reason, str) or not 2 <= len(reason.strip()) <= REASON_MAX:
+    if len(value) != 1 or not _is_clean(reason) or not 2 <= len(reason.strip()) <= REASON_MAX:
         return Fault("wrong_type", f"'Not applicable' needs a reason of 2 to {REASON_MAX} characters.")
     return None
 
@@ -139,14 +141,14 @@ def _text(node: Node, value: Any) -> Fault | None:
     if not isinstance(value, str):
         return Fault("wrong_type", f"{node.id} is answered with text.")
     low, high = node.raw.get("min", 1), node.raw.get("max", 4000)
-    if not low <= len(value.strip()) <= high or "\x00" in value:
+    if not low <= len(value.strip()) <= high or not _is_clean(value):
         return Fault("out_of_range", f"{node.id} takes {low} to {high} characters.")
     return None
 
 
 def _date(node: Node, value: Any) -> Fault | None:
     try:
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        if isinstance(value, str) and _DAY.match(value):
             date.fromisoformat(value)
             return None
     except ValueError:
@@ -163,18 +165,18 @@ def _datetime(node: Node, value: Any) -> Fault | None:
 def _scan(node: Node, value: Any) -> Fault | None:
     if isinstance(value, dict):
         known = set(value) <= {"matched", "method"} and isinstance(value.get("matched"), bool)
-        if known and isinstance(value.get("method", ""), str) and len(value.get("method", "")) <= 20:
+        if known and _is_clean(value.get("method", "")) and len(value.get("method", "")) <= 20:
             return None
         return Fault("wrong_type", f"{node.id} is answered with the scanned text, or with {{matched, method}}.")
     if not isinstance(value, str):
         return Fault("wrong_type", f"{node.id} is answered with the scanned text.")
-    if not 1 <= len(value.strip()) <= SCAN_MAX or "\x00" in value:
+    if not 1 <= len(value.strip()) <= SCAN_MAX or not _is_clean(value):
         return Fault("out_of_range", f"{node.id} takes 1 to {SCAN_MAX} characters.")
     return None
 
 
 def _person(node: Node, value: Any) -> Fault | None:
-    if not isinstance(value, str) or not 1 <= len(value.strip()) <= 150 or "\x00" in value:
+    if not _is_clean(value) or not 1 <= len(value.strip()) <= 150:
         return Fault("wrong_type", f"{node.id} is answered with the user name of a person.")
     return None
 
@@ -192,6 +194,11 @@ _CHECKS = {
     "scan": _scan,
     "user_ref": _person,
 }
+
+
+def _is_clean(value: Any) -> bool:
+    """Tell whether a value is text that a database can hold: no NUL, no half of a surrogate pair."""
+    return isinstance(value, str) and not any(letter == "\x00" or "\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def option_values(node: Node) -> tuple[str, ...]:

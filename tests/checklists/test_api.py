@@ -279,3 +279,46 @@ def test_a_published_list_may_be_kept_for_ever(as_: As, nurse: User, runs: dict[
     assert body_of(response)["id"] == "pre"
     assert "immutable" in response["Cache-Control"]
     assert as_(nurse).send("GET", "/definitions/nothing/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/procedures/?day=9999-12-31",
+        "/procedures/?operator=%00",
+        "/procedures/?status=%00",
+        "/board/?room=%00",
+        "/definitions/%00/",
+    ],
+)
+def test_odd_queries_are_refused_and_break_nothing(as_: As, nurse: User, path: str) -> None:
+    assert as_(nurse).send("GET", path).status_code in {400, 404}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("scheduled_at", "9999-12-31T23:59:59-14:00"),
+        ("scheduled_at", "0001-01-01T00:00:00+14:00"),
+        ("room", "or\ud800"),
+    ],
+)
+def test_odd_bookings_are_refused_and_break_nothing(
+    as_: As, nurse: User, surgeon: User, field: str, value: str
+) -> None:
+    assert as_(nurse).send("POST", "/procedures/", booking(surgeon, **{field: value})).status_code == 400
+
+
+def test_a_patient_of_an_impossible_age_is_a_typing_error(as_: As, nurse: User, surgeon: User) -> None:
+    body = booking(surgeon)
+    body["patient"]["birth_date"] = "1850-01-01"
+    assert as_(nurse).send("POST", "/procedures/", body).status_code == 400
+
+
+def test_odd_characters_in_an_event_are_refused_and_kept_aside(as_: As, nurse: User, runs: dict[str, Run]) -> None:
+    path = reverse("api-run-events", kwargs={"public_id": runs["pre"].public_id})
+    sent = events({"item": "PRE-RBA-01", "part": "text", "value": "half \ud800 a letter, and long enough"})
+    response = as_(nurse).send("POST", path, sent)
+    assert response.status_code in {200, 400}
+    if response.status_code == 200:
+        assert body_of(response)["results"][0]["outcome"] == "refused"

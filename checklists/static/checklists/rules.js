@@ -132,7 +132,7 @@ export function valueFault(node, value) {
   if (isNotApplicable(value)) {
     if (!node.raw.na_allowed) return fault("na_not_allowed");
     const reason = value.not_applicable;
-    const good = typeof reason === "string" && Object.keys(value).length === 1;
+    const good = isClean(reason) && Object.keys(value).length === 1;
     return good && reason.trim().length >= 2 && reason.trim().length <= 200 ? null : fault("wrong_type");
   }
   return CHECKS[node.type](node, value);
@@ -169,13 +169,16 @@ function numberFault(node, value) {
   return number < min || number > max ? fault("out_of_range") : null;
 }
 
+// Text that a database can hold: no NUL, no half of a surrogate pair.
+const isClean = (value) => typeof value === "string" && !/\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(value);
+
 function lengthFault(value, low, high) {
   if (typeof value !== "string") return fault("wrong_type");
   const length = [...value.trim()].length;
-  return length < low || length > high || value.includes("\0") ? fault("out_of_range") : null;
+  return length < low || length > high || !isClean(value) ? fault("out_of_range") : null;
 }
 
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$/;
+const INSTANT = /^(19|20|21)\d{2}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$/;
 
 export function instant(value) {
   if (typeof value !== "string" || !INSTANT.test(value) || !isDay(value.slice(0, 10))) return null;
@@ -184,7 +187,7 @@ export function instant(value) {
 }
 
 function isDay(value) {
-  if (typeof value !== "string" || !/^\d{4}-\d{2}-\d{2}$/.test(value)) return false;
+  if (typeof value !== "string" || !/^(19|20|21)\d{2}-\d{2}-\d{2}$/.test(value)) return false;
   const time = Date.parse(`${value}T00:00:00Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === value;
 }
@@ -203,7 +206,7 @@ const CHECKS = {
   scan: (node, value) => {
     if (value === null || typeof value !== "object") return lengthFault(value, 1, 300);
     const { matched, method = "", ...rest } = value;
-    const good = typeof matched === "boolean" && typeof method === "string" && method.length <= 20;
+    const good = typeof matched === "boolean" && isClean(method) && method.length <= 20;
     return good && !Array.isArray(value) && Object.keys(rest).length === 0 ? null : fault("wrong_type");
   },
 };
