@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,14 +12,25 @@ from rest_framework.views import APIView
 
 from clinic.access import access_procedure
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import FieldError, Invalid
 from complications.access import access_complication
 from complications.actions.reporting import ReportResult, correct_complication, report_complication
+from complications.api.shapes import CATALOGUE, DETAIL, LOG_PAGE, REPORTED, VERSION
 from complications.queries.escalations import brief
 from complications.queries.log import FILTERS, about, catalogue, entry, log_of, page_of, versions
 from complications.rules.report import read_report
 from complications.vocabulary import ComplicationStatus, Setting
+
+WORDS = "words separated by commas"
+QUERY = {
+    **{name: f"{WORDS}: {', '.join(one.choices)}" if one.choices else WORDS for name, one in FILTERS.items()},
+    "from": "occurred at or after this instant",
+    "to": "occurred before this instant",
+    "q": "words of the narrative",
+    "after": "the `next` of the page before",
+}
 
 
 class ReportInput(serializers.Serializer[Any]):
@@ -60,9 +69,7 @@ class VersionInput(serializers.Serializer[Any]):
 class ComplicationsView(APIView):
     """GET the log, POST a report."""
 
-    @extend_schema(
-        parameters=[OpenApiParameter(name, str) for name in (*FILTERS, "after")], responses=OpenApiTypes.OBJECT
-    )
+    @described("Look at the log, newest first", gives=LOG_PAGE, query=QUERY)
     def get(self, request: Request) -> Response:
         """Answer `{results, next, about}`, newest first; `next` is the `after` of the following page."""
         caller = caller_of(request)
@@ -77,7 +84,7 @@ class ComplicationsView(APIView):
             body["about"] = about(rows)
         return Response(body)
 
-    @extend_schema(request=ReportInput, responses=OpenApiTypes.OBJECT)
+    @described("Report a complication or a deficit", takes=ReportInput, gives=REPORTED, status=(201, 200))
     def post(self, request: Request) -> Response:
         """Answer 201 with grades and, where it triggers, the escalation; 200 for the same report again; 409 for another."""
         caller = caller_of(request)
@@ -125,7 +132,7 @@ def displayed(result: ReportResult) -> Any:
 class ComplicationView(APIView):
     """One entry."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @described("Read one entry", gives=DETAIL)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer the entry with its versions and escalations."""
         caller = caller_of(request)
@@ -138,12 +145,12 @@ class ComplicationView(APIView):
 class VersionsView(APIView):
     """The versions of an entry; a correction is a new one."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @described("Read the versions of an entry", gives={"results": [VERSION]})
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer the versions, oldest first."""
         return Response({"results": versions(access_complication(caller_of(request), public_id))})
 
-    @extend_schema(request=VersionInput, responses=OpenApiTypes.OBJECT)
+    @described("Correct, confirm or reject an entry", takes=VersionInput, gives=REPORTED, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with the corrected entry; 409 where no arrow leads to the status."""
         caller = caller_of(request)
@@ -166,7 +173,7 @@ class VersionsView(APIView):
 class CatalogueView(APIView):
     """GET /complications/catalogue/: the codes with their fields, as a form needs them."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @described("Read the catalogue of complications", gives=CATALOGUE)
     def get(self, request: Request) -> Response:
         """Answer `{results: […]}`."""
         return Response({"results": catalogue()})

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,6 +12,7 @@ from rest_framework.views import APIView
 
 from clinic.access import access_colleague
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid, NotFound
 from clinic.models import User
@@ -21,12 +20,15 @@ from complications.access import access_escalation
 from complications.actions import escalation as acts
 from complications.actions.opening import policy_in_force
 from complications.actions.policy import set_policy
+from complications.api.shapes import LINE, POLICY, WHOLE
 from complications.models import Escalation
 from complications.models.escalation import OPEN
 from complications.queries.escalations import line, open_first, whole
 from complications.vocabulary import EscalationStatus, Milestone
 
 PAGE = 100
+
+QUERY = {"status": "`open`, or states separated by commas", "procedure": "the id of a procedure"}
 
 
 class AcknowledgementInput(serializers.Serializer[Any]):
@@ -76,10 +78,7 @@ class DecisionInput(serializers.Serializer[Any]):
 class EscalationsView(APIView):
     """The escalations of the site."""
 
-    @extend_schema(
-        parameters=[OpenApiParameter("status", str), OpenApiParameter("procedure", OpenApiTypes.UUID)],
-        responses=OpenApiTypes.OBJECT,
-    )
+    @described("List the escalations, open ones first", gives={"results": [LINE]}, query=QUERY)
     def get(self, request: Request) -> Response:
         """Answer `{results}`: open ones first, the worst tier first. `status=open` means every open state."""
         caller = caller_of(request)
@@ -104,7 +103,7 @@ class EscalationsView(APIView):
 class EscalationView(APIView):
     """One escalation, with clocks, steps, messages and events."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @described("Read one escalation", gives=WHOLE)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer everything about it."""
         return Response(whole(access_escalation(caller_of(request), public_id), database_now()))
@@ -118,7 +117,7 @@ def _answer(row: Escalation) -> Response:
 class AcknowledgementView(APIView):
     """POST …/acknowledgement/: take responsibility."""
 
-    @extend_schema(request=AcknowledgementInput, responses=OpenApiTypes.OBJECT)
+    @described("Take responsibility", takes=AcknowledgementInput, gives=WHOLE, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201; 409 with the sentence that says who was first."""
         caller = caller_of(request)
@@ -132,7 +131,7 @@ class AcknowledgementView(APIView):
 class ArrivalView(APIView):
     """POST …/arrival/: a surgeon is at the bedside."""
 
-    @extend_schema(request=ArrivalInput, responses=OpenApiTypes.OBJECT)
+    @described("Record that a surgeon is at the bedside", takes=ArrivalInput, gives=WHOLE, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201."""
         caller = caller_of(request)
@@ -155,7 +154,7 @@ def _colleague(caller: Any, name: str, field: str) -> User:
 class HandOverView(APIView):
     """POST …/handover/: ask another surgeon to take over."""
 
-    @extend_schema(request=HandOverInput, responses=OpenApiTypes.OBJECT)
+    @described("Ask another surgeon to take over", takes=HandOverInput, gives=WHOLE, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201; until the other answers, the first stays responsible."""
         caller = caller_of(request)
@@ -169,7 +168,7 @@ class HandOverView(APIView):
 class MilestonesView(APIView):
     """POST …/milestones/: record a time on the way."""
 
-    @extend_schema(request=MilestoneInput, responses=OpenApiTypes.OBJECT)
+    @described("Record a time on the way", takes=MilestoneInput, gives=WHOLE, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201; the start of theatre closes a case whose operation is decided."""
         caller = caller_of(request)
@@ -192,7 +191,7 @@ class MilestonesView(APIView):
 class DecisionView(APIView):
     """POST …/decision/: the surgeon's decision."""
 
-    @extend_schema(request=DecisionInput, responses=OpenApiTypes.OBJECT)
+    @described("Record the decision", takes=DecisionInput, gives=WHOLE, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201; 400 naming what the decision lacks, 409 before anybody is at the bedside."""
         caller = caller_of(request)
@@ -204,7 +203,7 @@ class DecisionView(APIView):
 class RaisedInErrorView(APIView):
     """POST …/raised-in-error/: withdraw an escalation that should not have been."""
 
-    @extend_schema(request=ErrorInput, responses=OpenApiTypes.OBJECT)
+    @described("Withdraw an escalation raised in error", takes=ErrorInput, gives=WHOLE, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201; only a surgeon may, with a reason."""
         caller = caller_of(request)
@@ -218,13 +217,13 @@ class RaisedInErrorView(APIView):
 class PolicyView(APIView):
     """The site's paging policy: the one in force, and a new version of it."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @described("Read the paging policy in force", gives=POLICY)
     def get(self, request: Request) -> Response:
         """Answer `{version, data}`; version 0 is the one that ships with the product."""
         data, version = policy_in_force(caller_of(request).place)
         return Response({"version": version, "data": data})
 
-    @extend_schema(request=OpenApiTypes.OBJECT, responses=OpenApiTypes.OBJECT)
+    @described("Set a new version of the paging policy", takes="object", gives=POLICY, status=201)
     def post(self, request: Request) -> Response:
         """Answer 201; 400 with every reason why this policy could strand somebody (no backstop above all)."""
         caller = caller_of(request)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,11 +12,13 @@ from rest_framework.views import APIView
 
 from clinic.access import access_procedure
 from clinic.api.permissions import caller_of
+from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import FieldError, Invalid
 from clinic.models import Procedure
 from complications.access import access_follow_up
 from complications.actions.follow_up import claim_follow_up, end_follow_up, record_contact
+from complications.api.shapes import CONTACT, CONTACTED, FOLLOW_UP
 from complications.models import ContactAttempt, FollowUp
 from complications.queries.escalations import brief
 from complications.queries.follow_ups import after, contact_line, follow_ups_of, line
@@ -26,6 +26,14 @@ from complications.queries.log import make_after, read_after, read_instant
 from complications.vocabulary import AttemptOutcome, FollowUpStatus, RedFlag
 
 PAGE = 100
+
+QUERY = {
+    "due_before": "whose window opens until this instant",
+    "status": "planned where nothing is given",
+    "kind": "visit or observation",
+    "procedure": "the id of a procedure",
+    "after": "the `next` of the page before",
+}
 
 
 class ContactInput(serializers.Serializer[Any]):
@@ -49,10 +57,7 @@ class ClosureInput(serializers.Serializer[Any]):
 class FollowUpsView(APIView):
     """GET /follow-ups/: what is to be done."""
 
-    @extend_schema(
-        parameters=[OpenApiParameter(name, str) for name in ("due_before", "status", "kind", "procedure", "after")],
-        responses=OpenApiTypes.OBJECT,
-    )
+    @described("List the follow-ups, the earliest first", gives={"results": [FOLLOW_UP], "next": "text?"}, query=QUERY)
     def get(self, request: Request) -> Response:
         """Answer `{results, next}`, the earliest target first; without `status` those that are planned."""
         caller = caller_of(request)
@@ -85,7 +90,7 @@ class FollowUpsView(APIView):
 class FollowUpView(APIView):
     """One follow-up with its attempts."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @described("Read one follow-up", gives={**FOLLOW_UP, "contacts": [CONTACT]})
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer it."""
         row = access_follow_up(caller_of(request), public_id)
@@ -96,7 +101,7 @@ class FollowUpView(APIView):
 class ClaimView(APIView):
     """POST …/claim/: take a contact onto one's own list."""
 
-    @extend_schema(request=None, responses=OpenApiTypes.OBJECT)
+    @described("Take a contact onto one's own list", gives=FOLLOW_UP, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201."""
         caller = caller_of(request)
@@ -107,7 +112,7 @@ class ClaimView(APIView):
 class ClosureView(APIView):
     """POST …/closure/: cancel, or lost to follow-up with a reason and the attempts."""
 
-    @extend_schema(request=ClosureInput, responses=OpenApiTypes.OBJECT)
+    @described("Cancel a contact, or give a patient up", takes=ClosureInput, gives=FOLLOW_UP, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201; 400 where the attempts are too few."""
         caller = caller_of(request)
@@ -123,7 +128,7 @@ class ClosureView(APIView):
 class ContactAttemptsView(APIView):
     """POST /follow-ups/{id}/contact-attempts/: one attempt to reach the patient."""
 
-    @extend_schema(request=ContactInput, responses=OpenApiTypes.OBJECT)
+    @described("Record an attempt to reach the patient", takes=ContactInput, gives=CONTACTED, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with the attempt and, for a red flag, the escalation."""
         row = access_follow_up(caller_of(request), public_id)
@@ -133,7 +138,7 @@ class ContactAttemptsView(APIView):
 class ContactsView(APIView):
     """/procedures/{id}/contacts/: the patient called, outside of any plan; and everything that was tried."""
 
-    @extend_schema(responses=OpenApiTypes.OBJECT)
+    @described("Read the contacts of a procedure", gives={"results": [CONTACT]})
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer the contacts of a procedure, newest first."""
         procedure = access_procedure(caller_of(request), public_id)
@@ -142,7 +147,7 @@ class ContactsView(APIView):
         )
         return Response({"results": [contact_line(row) for row in rows[:PAGE]]})
 
-    @extend_schema(request=ContactInput, responses=OpenApiTypes.OBJECT)
+    @described("Record that the patient called", takes=ContactInput, gives=CONTACTED, status=201)
     def post(self, request: Request, public_id: UUID) -> Response:
         """Answer 201 with the contact and, for a red flag, the escalation."""
         return _record(request, access_procedure(caller_of(request), public_id), None)
