@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 from clinic.actions.audit import Recording, recording
 from complications.actions.opening import UNANSWERED
 from complications.actions.paging import send, tell_user
-from complications.actions.standing import ENGINE, JOINED, change, note, person
+from complications.actions.standing import ENGINE, change, lock_first, note, person
 from complications.models import Escalation
 from complications.queries.recipients import reachable
 from complications.rules.escalation import Due, after_page, due, next_level
@@ -57,13 +57,7 @@ def _advance(key: int, now: datetime) -> bool:
     with recording(by=ENGINE, now=now) as trail:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '1s'")
-        row = (
-            Escalation.objects.due(now)
-            .select_for_update(of=("self",), skip_locked=True, no_key=True)
-            .select_related(*JOINED)
-            .filter(pk=key)
-            .first()
-        )
+        row = lock_first(Escalation.objects.due(now).filter(pk=key), skip_locked=True)
         if row is None:
             return False
         for _ in range(MOST_AT_ONCE):
@@ -79,7 +73,9 @@ def _push_forward(key: int, error: Exception, now: datetime) -> None:
     """Keep a broken escalation in sight: try again in a minute, with the failure on its page."""
     try:
         with recording(by=ENGINE, now=now) as trail:
-            row = Escalation.objects.select_for_update(of=("self",), no_key=True).select_related(*JOINED).get(pk=key)
+            row = lock_first(Escalation.objects.filter(pk=key))
+            if row is None:
+                return
             name = type(error).__name__
             Escalation.objects.filter(pk=key).update(
                 next_due_at=now + RETRY, failures=row.failures + 1, last_failure=name

@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from clinic.actions.audit import Recording
 from clinic.models import Actor, Procedure, Site
 from complications.actions.paging import send, tell_user
-from complications.actions.standing import JOINED, change, note
+from complications.actions.standing import change, lock_first, note
 from complications.models import Complication, Escalation, EscalationPolicy
 from complications.queries.recipients import freeze, reachable
 from complications.rules.escalation import Joining, join, next_due, reported
@@ -82,13 +82,7 @@ def wake_engine() -> None:
 
 
 def _open_row(procedure: Procedure, pathway: Pathway) -> Escalation | None:
-    return (
-        Escalation.objects.open()
-        .select_for_update(of=("self",), no_key=True)
-        .select_related(*JOINED)
-        .filter(procedure=procedure, pathway=pathway.value)
-        .first()
-    )
+    return lock_first(Escalation.objects.open().filter(procedure=procedure, pathway=pathway.value))
 
 
 def _open(procedure: Procedure, finding: Finding, by: Actor, now: datetime) -> Escalation:

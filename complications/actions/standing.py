@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from clinic.actions.audit import Recording, json_value
 from clinic.lib.problems import NotFound, Refused
@@ -32,15 +32,21 @@ def standing(row: Escalation) -> Standing:
 
 def lock(public_id: UUID) -> Escalation:
     """Return the escalation, locked until the transaction ends; raise NotFound."""
-    row = (
-        Escalation.objects.select_for_update(of=("self",), no_key=True)
-        .select_related(*JOINED)
-        .filter(public_id=public_id)
-        .first()
-    )
+    row = lock_first(Escalation.objects.filter(public_id=public_id))
     if row is None:
         raise NotFound
     return row
+
+
+def lock_first(rows: QuerySet[Escalation], *, skip_locked: bool = False) -> Escalation | None:
+    """Lock the first of `rows` and return it as it is once the lock is held, None where there is none.
+
+    In two statements: whoever waited for a lock sees the row itself as it is now, but what is joined to it as it was
+    before the wait, and would not know who has answered meanwhile.
+    """
+    locked = rows.select_for_update(no_key=True, skip_locked=skip_locked).order_by("pk").values_list("pk", flat=True)
+    key = locked.first()
+    return None if key is None else Escalation.objects.select_related(*JOINED).get(pk=key)
 
 
 def change(row: Escalation, *, now: datetime, status: EscalationStatus | None = None, **changes: Any) -> None:
