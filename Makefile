@@ -32,7 +32,7 @@ TESTS ?= tests
 # Workers of pytest: one for each core unless told otherwise.
 WORKERS ?= auto
 # The walk through the whole authorization matrix belongs to `make test`.
-QUICK := not browser and not service and not faults and not matrix
+QUICK := not browser and not service and not faults and not matrix and not fuzz
 
 .PHONY: help run test check quick bench faults lock format clean
 

@@ -111,8 +111,38 @@ def make_shift(
 
 
 def make_export(site: Site, user: User, dataset: str = "procedures", **fields: Any) -> Export:
-    """A finished export with a short manifest."""
-    now = database_now()
+    """A finished export of no rows, with its manifest."""
+    now, public_id = database_now(), uuid.uuid4()
+    manifest = {
+        "manifest": 1,
+        "export": str(public_id),
+        "dataset": dataset,
+        "schema_version": 1,
+        "format": "csv",
+        "file": f"{dataset}.csv",
+        "rows": 0,
+        "bytes": 0,
+        "sha256": "0" * 64,
+        "columns": [],
+        "as_of": "1.1.0",
+        "since": None,
+        "after": None,
+        "versions": "all",
+        "bom": False,
+        "filters": {},
+        "identified": False,
+        "pseudonym_key_id": "",
+        "definitions": {},
+        "site": site.code,
+        "who": "",
+        "role": "",
+        "via": "session",
+        "why": "",
+        "started_at": now.isoformat(),
+        "finished_at": now.isoformat(),
+        "audit": {"started": None, "checkpoint": None},
+        "signature": {"algorithm": "Ed25519", "key_id": "", "public_key": "", "value": ""},
+    }
     values: dict[str, Any] = {
         "format": "csv",
         "as_of_epoch": 1,
@@ -123,7 +153,8 @@ def make_export(site: Site, user: User, dataset: str = "procedures", **fields: A
         "rows": 0,
         "bytes": 0,
         "sha256": "0" * 64,
-        "manifest": {"dataset": dataset, "schema_version": 1, "pseudonym_key_id": ""},
+        "public_id": public_id,
+        "manifest": manifest,
     }
     return Export.objects.create(site=site, dataset=dataset, requested_by=user, **{**values, **fields})
 
