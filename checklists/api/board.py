@@ -25,7 +25,7 @@ class BoardView(APIView):
         caller = caller_of(request)
         now, room = database_now(), query_text(request, "room")
         tag = f'W/"{hashlib.sha256(board_tag(caller.place, now, room).encode()).hexdigest()[:32]}"'
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        headers = {"ETag": tag}
         if tag in request.headers.get("If-None-Match", ""):
             return Response(status=304, headers=headers)
         return Response({"now": now, "results": board(caller.place, now, room)}, headers=headers)

@@ -33,7 +33,7 @@ class RunView(APIView):
         now, language = database_now(), language_of(request, caller)
         with_definition = request.query_params.get("definition") != "0"
         tag = etag_of(run, now=now, language=f"{language}{with_definition:d}", user=caller.user)
-        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        headers = {"ETag": tag}
         if tag in request.headers.get("If-None-Match", ""):
             return Response(status=304, headers=headers)
         body = run_body(
