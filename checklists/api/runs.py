@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.utils.decorators import method_decorator
+from django.views.decorators.gzip import gzip_page
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -52,8 +54,9 @@ class RunGateView(APIView):
         return Response(gate_now(run, look_at(run, database_now())).as_json())
 
 
+@method_decorator(gzip_page, name="dispatch")
 class DefinitionView(APIView):
-    """GET /definitions/{sha256}/: a published list, which never changes."""
+    """GET /definitions/{sha256}/: a published list, which never changes; compressed, for it holds no secret to guess at."""
 
     @described("Read a published list", gives="object")
     def get(self, request: Request, sha256: str) -> Response:

@@ -1,6 +1,6 @@
 """The run page of the tablet: one shell without data for every run, its service worker and its manifest.
 
-The shell holds no patient and no person, so anybody may have it; what it draws comes from the API or from the tablet's own
+The shell holds no patient and no person, so anybody may have it, compressed too; what it draws comes from the API or from the tablet's own
 sealed cache. Everything that the service worker keeps is named here by its hashed address: another file, another version.
 """
 
@@ -23,27 +23,16 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.gzip import gzip_page
 
 from checklists.access import access_run
 from complications.rules.catalogue import complications
 
+# What the first page needs, fetched side by side; LATER follows when it stands, and both are kept by the service worker.
 MODULES = [
-    f"checklists/{name}.js"
-    for name in (
-        "rules",
-        "store",
-        "queue",
-        "dom",
-        "model",
-        "controls",
-        "rows",
-        "page",
-        "cement",
-        "people",
-        "report",
-        "others",
-    )
+    f"checklists/{name}.js" for name in ("rules", "store", "queue", "dom", "model", "controls", "rows", "guard", "page")
 ]
+LATER = [f"checklists/{name}.js" for name in ("cement", "people", "report", "others")]
 SHEETS = ["clinic/tokens.css", "clinic/components.css", "clinic/run.css", "checklists/tablet.css"]
 ICONS = [
     "arrow-up", "check", "check-check", "circle", "circle-check", "circle-pause", "clock", "download", "droplet", "flag", "info",
@@ -95,6 +84,7 @@ def shell_html() -> str:
     )
 
 
+@gzip_page
 @ensure_csrf_cookie
 def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """GET /runs/{id}/: the shell; which run it shows, run.js reads from the address. 404 for another site's run."""
@@ -102,6 +92,7 @@ def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
     return HttpResponse(shell_html())
 
 
+@gzip_page
 def shell(request: HttpRequest) -> HttpResponse:
     """GET /runs/shell/: the shell as the service worker keeps it."""
     return HttpResponse(shell_html())
@@ -111,7 +102,7 @@ def service_worker(request: HttpRequest) -> HttpResponse:
     """GET /sw.js: the service worker with the list of what it keeps."""
     html = shell_html()
     keep = [
-        *(static(name) for name in (*SHEETS, *MODULES, "checklists/run.js", "clinic/icon.svg")),
+        *(static(name) for name in (*SHEETS, *MODULES, *LATER, "checklists/run.js", "clinic/icon.svg")),
         reverse("page-manifest"),
     ]
     version = sha256("\n".join([html, *keep]).encode()).hexdigest()[:16]

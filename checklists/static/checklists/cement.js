@@ -1,6 +1,6 @@
 /** The cement moment: volumes by level and side, the mixing clock, the total, and STOP. Everything else waits. */
 import { button, clock, fill, h, icon, number, quantity, say, sheet, t, ticking } from "./dom.js";
-import { keypad, words } from "./controls.js";
+import { control, keypad, words } from "./controls.js";
 import { keyAt } from "./model.js";
 import { markLine, rowId } from "./rows.js";
 
@@ -118,7 +118,6 @@ export class Cement {
   }
   /** One question in a sheet of its own, painted over the cement view. */
   async ask(node, at) {
-    const { control } = await import("./controls.js");
     await sheet(`${at.level} · ${say(node.raw)}`, (close) => {
       const made = control(node.raw, (value) => {
         this.app.tick(node, at, value);

@@ -1,10 +1,20 @@
 /** One run as the tablet knows it: definition, the server's answers, and on top of them what still waits here. */
 import { buildIndex, evaluate, gateOf, isNotApplicable as isNA, keyText, progressOf } from "./rules.js";
-import { queue, uuid7 } from "./queue.js";
+import { call, queue, uuid7 } from "./queue.js";
+import { plain } from "./store.js";
 
 export { isNA };
 /** The key of a node's answer at a place, as one string. */
 export const keyAt = (node, at) => keyText(node.key({ ...NOWHERE, ...at }));
+/** A published list by its hash. It never changes and names no patient: fetched once, kept on the device for good. */
+export const definitionOf = async (sha256) => {
+  const name = `definition:${sha256}`;
+  const known = await plain.get(name);
+  if (known) return known;
+  const { status, body } = await call("GET", `definitions/${sha256}/`);
+  if (status === 200) await plain.put(name, body);
+  return status === 200 ? body : undefined;
+};
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const NOWHERE = { level: "", side: "", instance: "" };
 
@@ -17,14 +27,13 @@ export class Run {
     this.opened = new Map(); // repeat name → repetitions begun here that hold no answer yet
   }
 
-  /** Take what the server (or the sealed cache) says; the definition comes once, later answers leave it out. */
-  load(state) {
+  /** Take what the server (or the sealed cache) says, with the list that the run pins. */
+  load(state, definition) {
     this.state = state;
-    const { sha256, content } = state.definition;
-    if (content && sha256 !== this.sha256) {
-      this.sha256 = sha256;
-      this.definition = content;
-      this.index = buildIndex([content]);
+    if (definition !== this.definition) {
+      this.sha256 = state.definition.sha256;
+      this.definition = definition;
+      this.index = buildIndex([definition]);
       this.nodes = this.index.nodes;
       this.roots = this.index.roots;
     }

@@ -1,6 +1,7 @@
 /** Keeps every other run of today on the tablet, so that it opens and works without a network as well. */
 import { date, h, icon, lang, t } from "./dom.js";
 import { call, net } from "./queue.js";
+import { definitionOf } from "./model.js";
 import { cache } from "./store.js";
 
 const AGAIN = 120000;
@@ -20,9 +21,9 @@ const gather = async (own) => {
       if (run.id === own || run.phase === "follow_up") continue;
       const held = await cache.get(`run:${run.id}`);
       if (held?.stamp === stamp) continue;
-      const { status, body } = await call("GET", `runs/${run.id}/?language=${lang.now}`);
+      const { status, body } = await call("GET", `runs/${run.id}/?language=${lang.now}&definition=0`);
       if (status === 0) return;
-      if (status === 200) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, stamp, at: Date.now() });
+      if (status === 200 && (await definitionOf(body.definition.sha256))) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, stamp, at: Date.now() });
       if (status === 403 || status === 404) await cache.drop([`run:${run.id}`]);
     }
   }

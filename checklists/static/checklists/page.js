@@ -2,7 +2,6 @@
 import { button, clock, date, fill, h, icon, initials, lang, say, sheet, t } from "./dom.js";
 import { net, queue } from "./queue.js";
 import { rowId } from "./rows.js";
-import { override, sign } from "./people.js";
 
 export const POLL = 2000;
 const PHASES = ["pre", "sign_in", "time_out", "intra", "sign_out", "post"];
@@ -77,12 +76,12 @@ export const paintRun = (app) => {
   const inCement = intra && app.view === "cement";
   $("items").hidden = inCement;
   $("dock").hidden = inCement;
-  if (inCement) {
+  if (app.cement) app.cement.el.hidden = !inCement;
+  if (inCement && !app.cement) app.openCement();
+  else if (inCement) {
     if (!app.cement.el.parentNode) $("items").before(app.cement.el);
-    app.cement.el.hidden = false;
     app.cement.paint();
   } else {
-    app.cement.el.hidden = true;
     app.rows.paint();
     paintDock(app, signatures, status);
   }
@@ -109,13 +108,13 @@ const paintDock = (app, signatures, status) => {
   const slotOf = (b) => run.asked.find((s) => s.node.item === b.item && s.node.part === (b.part ?? "") && (!b.level || s.at.level === b.level) && (!b.instance || s.at.instance === b.instance)) ?? { node: run.nodes.get(b.part ? `${b.item}.${b.part}` : b.item), at: {} };
   const line = (b) => h("a", { class: `blk ${b.kind === "hard" && b.code !== "conflict" ? "red" : b.kind === "overridable" ? "red" : "amber"}`, href: `#${rowId(slotOf(b).node, slotOf(b).at)}`, on: { click: (e) => app.go(e, slotOf(b)) } }, icon(b.kind === "warning" || b.code === "conflict" ? "triangle-alert" : "octagon-alert"), h("span", {}, h("b", { text: say(b, "reason") }), [say(slotOf(b).node.raw), b.level, b.who.map((w) => t(`by_${w}`)).join(", ")].filter(Boolean).join(" · ")), icon("arrow-up"));
   fill($("dock"), [firing, nexts.slice(0, 6).map(([n, s]) => [n, s.key]), open.length, signatures, status, why, lang.now], () => [
-    worst && h("div", { class: "grow" }, h("p", { class: "over", text: t(worst.kind === "hard" ? "hard_stops" : worst.kind === "overridable" ? "overridables" : "warnings", { n: firing.filter((b) => b.kind === worst.kind).length }) }), h("div", { class: "row nowrap" }, line(worst), worst.kind === "overridable" && worst.code === "rule" && button(t("override"), () => override(app, { ...worst, text: say(worst, "reason") })), firing.length > 1 && button(t("all_n", { n: firing.length }), () => sheet(t("what_blocks"), (close) => h("div", { class: "stack", on: { click: () => close() } }, firing.map(line)))))),
+    worst && h("div", { class: "grow" }, h("p", { class: "over", text: t(worst.kind === "hard" ? "hard_stops" : worst.kind === "overridable" ? "overridables" : "warnings", { n: firing.filter((b) => b.kind === worst.kind).length }) }), h("div", { class: "row nowrap" }, line(worst), worst.kind === "overridable" && worst.code === "rule" && button(t("override"), () => app.people_("override", { ...worst, text: say(worst, "reason") })), firing.length > 1 && button(t("all_n", { n: firing.length }), () => sheet(t("what_blocks"), (close) => h("div", { class: "stack", on: { click: () => close() } }, firing.map(line)))))),
     open.length > 0 && h("div", {}, h("p", { class: "over", text: t("n_to_answer", { n: open.length }) }), h("div", { class: "todo" }, nexts.slice(0, worst ? 3 : 6).map(([n, slot], i) => h("a", { href: `#${rowId(slot.node, slot.at)}`, "aria-label": `${n} ${say(rootOf(slot.node).raw)}`, on: { click: (e) => app.go(e, slot) } }, i ? n : h("span", { class: "clip", text: `${n} ${say(rootOf(slot.node).raw)}` }))))),
     h("div", { class: "push" },
       h("p", { class: "over roles" }, roles.map((r) => h("span", { class: signed.has(r) ? "green" : "" }, icon(signed.has(r) ? "circle-check" : "circle", t(signed.has(r) ? "signed" : "not_signed")), t(`sign_${r}`), signed.has(r) ? ` ${app.personName(signed.get(r).user)}` : ""))),
       status === "signed" ? h("p", { class: "tag green" }, icon("check"), t("phase_signed"))
         : why ? h("button", { class: "btn off", type: "button", "aria-disabled": "true", on: { click: () => app.say(why) } }, icon("lock"), `${t("sign_phase")}: ${why}`)
-          : h("div", { class: "row" }, roles.filter((r) => !signed.has(r)).map((r, i) => button(t("sign_as_short", { role: t(`sign_${r}`) }), () => sign(app, r), i ? "" : "pri", "pencil")))),
+          : h("div", { class: "row" }, roles.filter((r) => !signed.has(r)).map((r, i) => button(t("sign_as_short", { role: t(`sign_${r}`) }), () => app.people_("sign", r), i ? "" : "pri", "pencil")))),
   ]);
 };
 const rootOf = (node) => (node.parent ? rootOf(node.parent) : node);

@@ -1,5 +1,5 @@
-/** Who is at work: switching by PIN, signing by several people on one tablet, overrides, the lock. */
-import { button, clock, fill, h, icon, initials, say, sheet, t } from "./dom.js";
+/** Who is at work: switching by PIN, signing by several people on one tablet, overrides. */
+import { button, h, initials, say, sheet, t } from "./dom.js";
 import { call } from "./queue.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));
@@ -69,10 +69,13 @@ const FUNCTIONS = { nurse: ["nurse"], ward_nurse: ["nurse"], operator: ["surgeon
 
 export const sign = async (app, role) => {
   const { run } = app;
+  // The hash is over what stands here: what was sent a moment ago must have been read back first.
+  const read = app.refresh(true);
   const who = await pickPerson(app.people, t("sign_as", { role: t(`sign_${role}`) }), FUNCTIONS[role]);
   if (!who) return;
-  const own = !who.user || who.user === app.session?.user;
-  const witness = ["operator", "watcher"].includes(role) && !own && (await app.confirm(t("witness_ask", { name: who.name }), t("witness_says"), t("witness_yes"), t("witness_no")));
+  await read;
+  const scrubbed = ["time_out", "intra", "sign_out"].includes(run.state.phase) && ["operator", "watcher"].includes(role);
+  const witness = scrubbed && who.user !== app.session?.user && (await app.confirm(t("witness_ask", { name: who.name }), t("witness_says"), t("witness_yes"), t("witness_no")));
   if (witness === undefined) return;
   const by = witness ? app.people.find((p) => p.user === app.session.user) : who;
   const done = await credential(t(witness ? "witness_pin" : "sign_pin", { name: by.name }), by, (given) =>
@@ -99,91 +102,3 @@ export const override = async (app, blocker) => {
   if (answer.status >= 300 || !answer.status) app.say(failed(answer));
   await app.refresh(true);
 };
-
-/**
- * Nothing urgent may wait unseen: 15 s without a receipt and the whole screen says so, with the numbers to call.
- * It goes when the server has it, or when a person says that they have called.
- */
-export class CallNow {
-  constructor(app) {
-    this.app = app;
-    this.told = new Set();
-    this.el = h("div", { class: "callnow", role: "alertdialog", "aria-modal": "true", "aria-label": t("not_sent"), hidden: true });
-    document.body.append(this.el);
-  }
-  check(waiting) {
-    const late = waiting.filter((e) => e.urgent && !this.told.has(e.body.id) && Date.now() - e.made > 15000);
-    const phones = this.app.phones;
-    fill(this.el, [late.map((e) => e.body.id), phones], () => !late.length ? [] : [
-      icon("phone-call"),
-      h("h1", { text: t("not_sent") }),
-      h("p", { class: "t20", text: t("not_sent_says", { what: late.map((e) => e.label || t("a_deficit")).join(", "), at: clock(late[0].made, true) }) }),
-      phones.map((p) => h("a", { href: `tel:${`${p.number}`.replace(/[^\d+]/g, "")}` }, icon("phone"), `${p.name}  ${p.number}`)),
-      !phones.length && h("p", { text: t("no_phones") }),
-      button(t("i_called"), () => {
-        for (const e of late) this.told.add(e.body.id);
-        this.check(waiting);
-      }),
-    ]);
-    if (this.el.hidden === Boolean(late.length)) {
-      this.el.hidden = !late.length;
-      if (late.length) this.el.querySelector("a, button").focus();
-    }
-  }
-}
-
-/** The lock is not a log-out: data is blurred, the queue goes on, and nothing that was typed is lost. */
-export class Lock {
-  constructor(app) {
-    this.app = app;
-    this.last = Date.now();
-    this.el = h("div", { class: "lockscreen", role: "dialog", "aria-modal": "true", "aria-label": t("locked"), hidden: true });
-    document.body.append(this.el);
-    for (const type of ["pointerdown", "keydown"]) addEventListener(type, () => this.locked || (this.last = Date.now()), { capture: true, passive: true });
-    setInterval(() => this.check(), 5000);
-  }
-  /** From sign in to sign out the tablet lies in that room in gloved hands: 10 minutes, and a touch is enough. */
-  get theatre() {
-    return ["sign_in", "time_out", "intra", "sign_out"].includes(this.app.run?.state?.phase);
-  }
-  check() {
-    if (!this.locked && Date.now() - this.last > (this.theatre ? 10 : 5) * 60000) this.lock();
-  }
-  lock() {
-    this.locked = true;
-    document.body.classList.add("locked");
-    for (const el of document.querySelectorAll("body > :not(.lockscreen, .callnow)")) el.inert = true;
-    const open = async () => {
-      if (this.theatre || this.app.offline || !this.app.session || (await this.proven())) this.open();
-    };
-    this.el.replaceChildren(
-      icon("lock"),
-      h("h1", { text: t("locked") }),
-      h("p", { text: t("locked_says", { room: this.app.run?.state?.procedure?.room ?? "" }) }),
-      button(t(this.theatre ? "touch_to_show" : "unlock"), open, "pri"),
-      button(t("another_person"), async () => {
-        this.el.inert = true;
-        const session = await switchTo(this.app);
-        this.el.inert = false;
-        if (session) {
-          this.app.sessionIs(session);
-          this.open();
-        }
-      }),
-    );
-    this.el.hidden = false;
-    this.el.querySelector("button").focus();
-  }
-  async proven() {
-    const session = await unlock(this.app);
-    if (session) this.app.sessionIs(session);
-    return session;
-  }
-  open() {
-    this.locked = false;
-    this.last = Date.now();
-    this.el.hidden = true;
-    document.body.classList.remove("locked");
-    for (const el of document.querySelectorAll("body > [inert]")) el.inert = false;
-  }
-}

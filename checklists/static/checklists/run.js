@@ -3,11 +3,9 @@ import { button, h, lang, say, sheet, t } from "./dom.js";
 import { call, net, queue } from "./queue.js";
 import { cache, outbox, plain } from "./store.js";
 import { POLL, paintRun, paintState } from "./page.js";
-import { Run, keyAt } from "./model.js";
+import { Run, definitionOf, keyAt } from "./model.js";
 import { Rows, rowId } from "./rows.js";
-import { CallNow, Lock, switchTo } from "./people.js";
-import { Cement } from "./cement.js";
-import { report } from "./report.js";
+import { CallNow, Lock } from "./guard.js";
 
 const UNDO = 10000;
 const $ = (id) => document.getElementById(id);
@@ -48,10 +46,17 @@ const app = {
     app.paint();
   },
   flush: () => queue.flush(),
-  report: (start) => report(app, start),
+  // What is not needed to draw the first page comes right after it, before anybody could want it without a network.
+  report: async (start) => (await import("./report.js")).report(app, start),
+  people_: async (act, ...given) => (await import("./people.js"))[act](app, ...given),
   async pickPerson(title) {
     const { pickPerson } = await import("./people.js");
     return (await pickPerson(app.people, title))?.user;
+  },
+  async openCement() {
+    const { Cement } = await import("./cement.js");
+    app.cement ??= new Cement(app);
+    app.paint();
   },
 
   /** One touch: the control is already painted by the browser; the mark follows at once, everything else after it. */
@@ -182,7 +187,8 @@ const app = {
   },
   async refresh(force) {
     if (force) app.etag = undefined;
-    await read();
+    // A reading that was asked for before the last receipt is thrown away: ask until one is newer.
+    while ((await read()) === "older");
   },
 };
 
@@ -203,7 +209,7 @@ const gs1 = (text) => {
   return Object.keys(found).length ? found : undefined;
 };
 
-Object.assign(app, { rows: new Rows(app, $("items")), cement: new Cement(app), callNow: new CallNow(app), lock: new Lock(app) });
+Object.assign(app, { rows: new Rows(app, $("items")), callNow: new CallNow(app), lock: new Lock(app) });
 
 app.pause = async () => {
   const kind = app.run.state.paused_at ? "resumed" : "paused";
@@ -219,13 +225,16 @@ app.pause = async () => {
 /** Read the run from the server; what was sent meanwhile is newer than an answer that was asked for before. */
 const read = async () => {
   const asked = app.sent;
-  // The signature's hash is over the language that is shown; the list itself comes once.
-  const path = `runs/${app.run.id}/?language=${lang.now}${app.run.definition ? "&definition=0" : ""}`;
+  // The signature's hash is over the language that is shown.
+  const path = `runs/${app.run.id}/?language=${lang.now}&definition=0`;
   const { status, body, headers: got } = await call("GET", path, undefined, app.etag ? { "If-None-Match": app.etag } : {});
-  if (status === 200 && asked === app.sent) {
+  if (status === 200 && asked !== app.sent) return "older";
+  if (status === 200) {
     app.etag = got.get("ETag");
-    const { content } = body.definition;
-    app.run.load({ ...body, runs: app.run.state?.runs, definition: { ...body.definition, content: content ?? app.run.definition } });
+    const { sha256 } = body.definition;
+    const definition = app.run.sha256 === sha256 ? app.run.definition : await definitionOf(sha256);
+    if (!definition) return 0;
+    app.run.load({ ...body, runs: app.run.state?.runs }, definition);
     app.ticketOf = app.session?.user;
     await keep();
   }
@@ -240,7 +249,7 @@ const readRail = async () => {
   const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/`);
   if (status === 200) app.run.state.runs = body.results;
 };
-/** The cold start's copy. Signatures are tied to the definition, so both are kept together. */
+/** The cold start's copy. */
 const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.now() });
 
 const poll = async () => {
@@ -296,20 +305,21 @@ const start = async () => {
   });
   $("me").addEventListener("click", async () => {
     if (!app.session) return location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
-    const session = await switchTo(app);
+    const session = await app.people_("switchTo");
     if (session) app.sessionIs(session);
   });
 
   await queue.start().catch(() => (app.unkept = true));
   if (runId) {
     const held = await cache.get(`run:${runId}`).catch(() => undefined);
-    if (held?.definition.content && !app.run.state) app.run.load(held);
+    const definition = held && (await definitionOf(held.definition.sha256));
+    if (definition && !app.run.state) app.run.load(held, definition);
     app.paint();
     poll();
   }
   const { status, body } = await call("GET", "session/");
   if (status === 200) await app.sessionIs(body);
-  const { others, shelf } = await import("./others.js");
+  const [{ others, shelf }] = await Promise.all([import("./others.js"), import("./people.js"), import("./report.js"), import("./cement.js")]);
   if (runId) others(app, runId);
   else {
     document.body.classList.add("bare");
