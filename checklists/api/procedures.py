@@ -19,6 +19,7 @@ from checklists.api.shapes import BOOKED, PROCEDURE, RUN_LINE, TIMELINE
 from checklists.queries.procedures import day_bounds, procedure_body, timeline
 from checklists.queries.runs import run_lines
 from clinic.access import access_colleague, access_procedure
+from clinic.actions.access import record_read
 from clinic.actions.procedures import Booking, PatientDetails
 from clinic.api.permissions import caller_of
 from clinic.api.schema import described
@@ -180,7 +181,10 @@ class ProcedureView(APIView):
     @described("Read a procedure", gives=PROCEDURE)
     def get(self, request: Request, public_id: UUID) -> Response:
         """Answer one procedure with patient, levels and team."""
-        return Response(procedure_body(_displayed(access_procedure(caller_of(request), public_id))))
+        caller = caller_of(request)
+        procedure = access_procedure(caller, public_id)
+        record_read(caller, f"procedure:{procedure.public_id}", database_now())
+        return Response(procedure_body(_displayed(procedure)))
 
 
 class ProcedureTimelineView(APIView):

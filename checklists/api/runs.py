@@ -15,6 +15,7 @@ from checklists.access import access_definition, access_run, ticket_for
 from checklists.api.shapes import GATE, RUN
 from checklists.queries.runs import etag_of, gate_now, look_at, run_body
 from clinic.access import Caller
+from clinic.actions.access import record_read
 from clinic.api.permissions import caller_of
 from clinic.api.schema import described
 from clinic.lib.clock import database_now
@@ -38,6 +39,7 @@ class RunView(APIView):
         headers = {"ETag": tag}
         if tag in request.headers.get("If-None-Match", ""):
             return Response(status=304, headers=headers)
+        record_read(caller, f"procedure:{run.procedure.public_id}", now)
         body = run_body(
             run, now=now, language=language, with_definition=with_definition, ticket=ticket_for(caller.person)
         )

@@ -149,6 +149,7 @@ RUN = {
     "facts": "object",
     "level_status": "object",
     "context": "object",
+    "proposals": "object",
     "answers": [ANSWER],
     "conflicts": [{**KEY, "heads": [{"event": "uuid", "value": "any", "actor": "text?", "occurred_at": "instant"}]}],
     "blockers": [BLOCKER],

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from checklists.models import Amendment, Answer, Definition, Event, Override, Pause, Run, Signature
+from checklists.queries.proposals import proposals_for
 from checklists.queries.state import definitions_around, evaluate, index_of, load_state
 from checklists.rules.case import case_check
 from checklists.rules.content import content_sha256
@@ -93,6 +94,7 @@ def run_body(run: Run, *, now: datetime, language: str, with_definition: bool, t
         "facts": {name: value for name, value in evaluation.state.facts.items() if name != "patient.mrn"},
         "level_status": dict(evaluation.state.level_status),
         "context": context_of(run, evaluation),
+        "proposals": proposals_for(run, evaluation, now),
         "answers": [answer_body(row) for row in answers],
         "conflicts": [conflict_body(row) for row in answers if row.is_conflict],
         "blockers": [blocker.as_json() for blocker in gate.blockers],

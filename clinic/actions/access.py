@@ -1,9 +1,10 @@
-"""Keep what was refused."""
+"""Keep who looked at which patient, and what was refused."""
 
 from datetime import datetime
 
 from clinic.access import Caller
 from clinic.actions.audit import record_alone
+from clinic.models import AccessEntry
 
 
 def record_denial(caller: Caller, view_name: str, code: str, now: datetime) -> None:
@@ -16,4 +17,22 @@ def record_denial(caller: Caller, view_name: str, code: str, now: datetime) -> N
         data={"code": code},
         by=caller.actor(),
         now=now,
+    )
+
+
+def record_read(caller: Caller, subject: str, now: datetime) -> None:
+    """Note that somebody looked at an identified record: one row for each person, record and hour, outside the chains.
+
+    It is the only thing that a GET writes.
+    """
+    AccessEntry.objects.bulk_create(
+        [
+            AccessEntry(
+                user=caller.person,
+                subject=subject,
+                hour=now.replace(minute=0, second=0, microsecond=0),
+                device=str(caller.tablet.public_id) if caller.tablet else "",
+            )
+        ],
+        ignore_conflicts=True,
     )

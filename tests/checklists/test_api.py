@@ -15,10 +15,10 @@ from django.urls import reverse
 from checklists.models import Event, Quarantined, Run
 from checklists.rules.catalogue import load
 from clinic.lib.clock import database_now
-from clinic.models import Procedure, Site, User
+from clinic.models import AccessEntry, Procedure, Site, User
 from clinic.vocabulary import Role
 from tests.clients import ApiClient
-from tests.make import PIN, make_site, make_user
+from tests.make import PIN, make_shift, make_site, make_user
 from tests.make_checklists import answer, make_case, publish_catalogue
 
 pytestmark = pytest.mark.django_db
@@ -322,3 +322,34 @@ def test_odd_characters_in_an_event_are_refused_and_kept_aside(as_: As, nurse: U
     assert response.status_code in {200, 400}
     if response.status_code == 200:
         assert body_of(response)["results"][0]["outcome"] == "refused"
+
+
+def test_what_is_known_is_proposed_and_never_stored(
+    as_: As, nurse: User, site: Site, surgeon: User, runs: dict[str, Run]
+) -> None:
+    first, second = make_user(site, Role.SURGEON), make_user(site, Role.SURGEON)
+    make_shift(site, first, rank=1)
+    make_shift(site, second, rank=2)
+    client = as_(nurse)
+    shown = body_of(client.send("GET", f"/runs/{runs['pre'].public_id}/?definition=0"))
+    assert shown["proposals"]["PRE-LVL-01||||"] == ["T12", "L1"]
+    assert shown["proposals"]["PRE-SUR-01|first|||"] == first.username
+    assert shown["proposals"]["PRE-SUR-01|second|||"] == second.username
+    assert shown["answers"] == []
+    answer(runs["pre"], {"PRE-LVL-01||||": ["T12"], "PRE-ANE-01|lead|||": "anna"})
+    again = body_of(client.send("GET", f"/runs/{runs['pre'].public_id}/?definition=0"))
+    assert "PRE-LVL-01||||" not in again["proposals"]
+    time_out = body_of(client.send("GET", f"/runs/{runs['time_out'].public_id}/?definition=0"))
+    assert time_out["proposals"] == {
+        "TOU-CNF-01|operator|||": surgeon.username,
+        "TOU-CNF-01|anaesthesia|||": "anna",
+    }
+
+
+def test_who_looked_at_a_patient_is_noted_once_an_hour(as_: As, nurse: User, runs: dict[str, Run]) -> None:
+    client = as_(nurse)
+    for path in (f"/runs/{runs['pre'].public_id}/", f"/procedures/{runs['pre'].procedure.public_id}/") * 2:
+        assert client.send("GET", path).status_code == 200
+    entries = AccessEntry.objects.values_list("user", "subject")
+    assert set(entries) == {(nurse.pk, f"procedure:{runs['pre'].procedure.public_id}")}
+    assert len(entries) <= 2

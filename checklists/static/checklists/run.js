@@ -89,7 +89,7 @@ const app = {
   proposal(node, at) {
     const { prefill } = node.raw;
     const { procedure, facts } = app.run.state;
-    const own = app.proposals[keyAt(node, at)];
+    const own = app.proposals[keyAt(node, at)] ?? app.run.state.proposals?.[keyAt(node, at)];
     if (own !== undefined) return own;
     // Worked out from other answers, but a person's word counts: it is shown to be confirmed.
     if (node.raw.computed) return app.run.look.value(node, { level: "", side: "", instance: "", ...at }) ?? undefined;
