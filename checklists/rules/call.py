@@ -16,6 +16,7 @@ class View(Protocol):
     """What a function may ask about the answers."""
 
     index: Index
+    memo: dict[str, Any]
 
     @property
     def levels(self) -> tuple[str, ...]: ...

@@ -63,6 +63,7 @@ class Evaluation:
     def __init__(self, index: Index, state: State) -> None:
         self.index = index
         self.state = state
+        self.memo: dict[str, Any] = {}
         self._applies: dict[tuple[str, Scope], bool] = {}
         self._computed: dict[tuple[str, Scope], Any] = {}
         self._instances = self._known_instances()

@@ -24,24 +24,41 @@ def _grade(value: Any) -> int | None:
     return int(value) if isinstance(value, str) and value.isdecimal() else None
 
 
+def _first(call: Call, node_id: str, scope: Scope, repeat: str) -> Any:
+    """Return the first value of an item, None where the lists at hand do not have it."""
+    found = call.view.find(node_id, scope, repeat).values if node_id in call.view.index.nodes else ()
+    return found[0] if found else None
+
+
 def _baseline(call: Call, muscle: str, side: str) -> int | None:
-    limb = "leg" if muscle in LEG_MUSCLES else "arm"
     before = str(call.args[1])
-    power = call.view.find(f"{before}.{limb}_{side}", Scope(), "").values
-    if list(power) == ["full"]:
-        return 5
-    found = call.view.find(f"{before}.{muscle}_{side}", Scope(), "").values
-    return _grade(found[0]) if found else None
+    grades = call.view.memo.get(before)
+    if grades is None:
+        grades = call.view.memo[before] = _baselines(call, before)
+    found: int | None = grades[muscle, side]
+    return found
+
+
+def _baselines(call: Call, before: str) -> dict[tuple[str, str], int | None]:
+    """Return every grade of the examination before: five for a limb of full power, else the muscle's own."""
+    grades: dict[tuple[str, str], int | None] = {}
+    for limb, muscles in (("leg", LEG_MUSCLES), ("arm", ARM_MUSCLES)):
+        for side in SIDES:
+            power = _first(call, f"{before}.{limb}_{side}", Scope(), "")
+            for muscle in muscles:
+                own = None if power == "full" else _first(call, f"{before}.{muscle}_{side}", Scope(), "")
+                grades[muscle, side] = 5 if power == "full" else _grade(own)
+    return grades
 
 
 def _now(call: Call, muscle: str, side: str) -> int | None:
     """Return today's grade: the muscle's own, or the earlier one where the whole leg is as before."""
     name = str(call.args[0])
-    found = call.view.find(f"{name}.{muscle}_{side}", call.scope, call.node.repeat).values
-    if found:
-        return _grade(found[0])
+    own = _first(call, f"{name}.{muscle}_{side}", call.scope, call.node.repeat)
+    if own is not None:
+        return _grade(own)
     limb = "leg" if muscle in LEG_MUSCLES else "arm"
-    if list(call.view.find(f"{name}.{limb}_{side}", call.scope, call.node.repeat).values) == ["as_baseline"]:
+    if _first(call, f"{name}.{limb}_{side}", call.scope, call.node.repeat) == "as_baseline":
         return _baseline(call, muscle, side)
     return None
 
@@ -90,19 +107,21 @@ class Observed(NamedTuple):
 
 
 def _series(call: Call, node_id: str) -> list[Observed]:
-    """Return the observed values of a series item in order of time."""
+    """Return the observed values of a series item in order of time (worked out once for each look)."""
+    known = call.view.memo.get(node_id)
+    if known is None:
+        known = call.view.memo[node_id] = _observe(call, node_id)
+    return list(known)
+
+
+def _observe(call: Call, node_id: str) -> list[Observed]:
     node, clock = call.view.index.nodes[node_id], call.view.index.nodes[OBSERVED_AT]
     rows = []
     for place, instance in enumerate(call.view.instances(node)):
-        at = parse_instant(call.view.value(clock, Scope("", "", instance)))
-        rows.append(
-            (
-                at is None,
-                at.timestamp() if at else 0.0,
-                place,
-                Observed(instance, at, call.view.value(node, Scope("", "", instance))),
-            )
-        )
+        scope = Scope("", "", instance)
+        at = parse_instant(call.view.value(clock, scope))
+        seen = Observed(instance, at, call.view.value(node, scope))
+        rows.append((at is None, at.timestamp() if at else 0.0, place, seen))
     return [row[3] for row in sorted(rows, key=lambda row: row[:3])]
 
 

@@ -197,6 +197,11 @@ _IMPLIED = {
 }
 
 
+def _is_power(node: Node) -> bool:
+    """Tell whether a node holds the power of a muscle or a limb: `hip_flexion_l`, `leg_r`."""
+    return node.part.endswith(("_l", "_r")) and not node.part.startswith("light_touch")
+
+
 def _dependents(nodes: Mapping[str, Node], feeds: Mapping[str, Node]) -> dict[str, frozenset[str]]:
     """Return for each node id all ids whose conditions, computed value or raises may change with it (transitively)."""
     direct: dict[str, set[str]] = {}
@@ -221,7 +226,7 @@ def _dependents(nodes: Mapping[str, Node], feeds: Mapping[str, Node]) -> dict[st
                 for name in str(argument).split("|"):
                     if name in nodes and computed["fn"] in _MRC_FUNCTIONS:
                         for below in nodes[name].walk():
-                            if "computed" not in below.raw:
+                            if _is_power(below):
                                 link(below.id, node.id)
                     elif name in nodes:
                         link(name, node.id)

@@ -238,6 +238,8 @@ class View {
     this.conflicts = new Set(this.state.conflicts);
     this.appliesMemo = new Map();
     this.computedMemo = new Map();
+    this.baseline = new Map();
+    this.series = new Map(); // observations in order of time, worked out once for each look
     this.stored = Object.entries(state.answers).filter(([, value]) => !missing(value)).map(([text, value]) => [keyOf(text), value]);
     this.knownInstances = this.#instancesInUse();
     this.levels = this.#levelsInUse();
@@ -446,17 +448,22 @@ const grade = (value) => (typeof value === "string" && /^\d$/.test(value) ? Numb
 const limbOf = (muscle) => (LEG_MUSCLES.includes(muscle) ? "leg" : "arm");
 
 function baselineGrade(call, muscle, side) {
-  const power = call.view.find(`${call.args[1]}.${limbOf(muscle)}_${side}`, NOWHERE, "").values;
-  if (power.length === 1 && power[0] === "full") return 5;
-  return grade(call.view.find(`${call.args[1]}.${muscle}_${side}`, NOWHERE, "").values[0]);
+  const { view, args } = call;
+  const name = `${args[1]}.${muscle}_${side}`;
+  if (!view.baseline.has(name)) {
+    const power = view.find(`${args[1]}.${limbOf(muscle)}_${side}`, NOWHERE, "").values;
+    const full = power.length === 1 && power[0] === "full";
+    view.baseline.set(name, full ? 5 : grade(view.find(name, NOWHERE, "").values[0]));
+  }
+  return view.baseline.get(name);
 }
 
 function gradeNow(call, muscle, side) {
   const { view, scope, node, args } = call;
-  const found = view.find(`${args[0]}.${muscle}_${side}`, scope, node.repeat).values;
-  if (found.length) return grade(found[0]);
-  const limb = view.find(`${args[0]}.${limbOf(muscle)}_${side}`, scope, node.repeat).values;
-  return limb.length === 1 && limb[0] === "as_baseline" ? baselineGrade(call, muscle, side) : null;
+  const said = (name) => (view.index.nodes.has(name) ? view.find(name, scope, node.repeat).values[0] : undefined);
+  const own = said(`${args[0]}.${muscle}_${side}`);
+  if (own !== undefined) return grade(own);
+  return said(`${args[0]}.${limbOf(muscle)}_${side}`) === "as_baseline" ? baselineGrade(call, muscle, side) : null;
 }
 
 const falls = (call) => MUSCLES
@@ -465,11 +472,14 @@ const falls = (call) => MUSCLES
 
 function series(call, id) {
   const { view } = call;
+  if (view.series.has(id)) return view.series.get(id);
   const [node, clock] = [view.index.nodes.get(id), view.index.nodes.get("POS-NEU-01.at")];
-  return view.instances(node).map((name, place) => {
+  const rows = view.instances(node).map((name, place) => {
     const scope = { ...NOWHERE, instance: name };
     return { name, place, at: instant(view.value(clock, scope)), value: view.value(node, scope) };
   }).sort((a, b) => (a.at === null) - (b.at === null) || (a.at ?? 0) - (b.at ?? 0) || a.place - b.place);
+  view.series.set(id, rows);
+  return rows;
 }
 
 function untilHere(call, id) {
@@ -571,7 +581,7 @@ const FUNCTIONS = {
   }),
   at_least_for: (call) => endingHere(call, call.args[0], (rows, last) => {
     const [least, minutes] = [Number(call.args[1]), parseInt(call.args[2], 10)];
-    for (const one of rows.reverse()) {
+    for (const one of [...rows].reverse()) {
       if (one.value < least) return false;
       if (one.at !== null && last.at !== null && last.at - one.at >= minutes * MINUTE) return true;
     }
