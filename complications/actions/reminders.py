@@ -17,16 +17,18 @@ from clinic.vocabulary import Channel, Post, Role
 from complications.actions.follow_up import complete_observations, looks_of
 from complications.actions.reporting import raise_triggers
 from complications.actions.timers import end_timer, is_pointless
-from complications.models import FollowUp, Timer
+from complications.models import Complication, FollowUp, Timer
 from complications.models.follow_up import OBSERVATION
 from complications.rules.follow_up import quiet_shift
 from complications.rules.triggers import FiredTrigger
-from complications.vocabulary import FOLLOW_UP_ARROWS, FollowUpStatus, Pathway, Setting, Tier
+from complications.vocabulary import FOLLOW_UP_ARROWS, ComplicationStatus, FollowUpStatus, Pathway, Setting, Tier
 
 log = logging.getLogger("complications.reminders")
 
 SYSTEM = Actor.system("reminders")
 RETRY = timedelta(minutes=1)
+DRAFT_REMINDERS_H = (24, 72)
+DRAFTS_LOOKED_BACK = timedelta(days=14)
 #: What a timer fires, where the trigger itself does not say: tier and words.
 TIMED = {
     "NT-04a": (Tier.T0, "retention, and legs and saddle were not examined in time"),
@@ -203,6 +205,41 @@ def _end(row: FollowUp, to: FollowUpStatus, reason: str, now: datetime, trail: R
         stream = f"procedure:{row.procedure.public_id}"
         data = {"code": row.code, "part": row.part, "reason": reason}
         trail.add(stream=stream, action=f"follow_up.{to.value}", subject=f"follow_up:{row.public_id}", data=data)
+
+
+def remind_drafts(*, now: datetime) -> int:
+    """Remind the operator of drafts that nobody confirmed or rejected, after 24 and after 72 hours; return how many.
+
+    The key of the message makes each reminder one reminder, however often this runs and however late.
+    """
+    count = 0
+    for hours in DRAFT_REMINDERS_H:
+        rows = Complication.objects.filter(
+            status=ComplicationStatus.DRAFT.value,
+            recorded_at__lte=now - timedelta(hours=hours),
+            recorded_at__gt=now - timedelta(hours=hours) - DRAFTS_LOOKED_BACK,
+        ).select_related("site", "procedure__operator")
+        messages = [
+            Message(
+                dedup_key=f"draft:{row.public_id}:{hours}h:user:{row.procedure.operator_id}:{channel.value}",
+                kind="draft_waiting",
+                recipient=row.procedure.operator,
+                channel=channel,
+                site=row.site,
+                reference=f"complication:{row.public_id}",
+                context={
+                    "site": row.site.name,
+                    "hours": hours,
+                    "path": f"/complications/{row.public_id}/",
+                    "reference": row.public_id.hex[:6].upper(),
+                },
+            )
+            for row in rows
+            if row.procedure.operator.is_active
+            for channel in _channels(row.procedure.operator)
+        ]
+        count += queue_notifications(messages, by=SYSTEM, now=now)
+    return count
 
 
 def _follow_up_nurses(row: FollowUp) -> list[User]:

@@ -10,7 +10,7 @@ from time import monotonic
 from clinic.actions.notification import claim_due, deliver
 from complications.actions.engine import advance_due
 from complications.actions.follow_up import sweep_unplanned
-from complications.actions.reminders import fire_timers
+from complications.actions.reminders import fire_timers, remind_drafts
 from complications.actions.reminders import remind_due as _remind_due
 
 AT_ONCE = 3
@@ -62,5 +62,5 @@ def remind(*, now: datetime) -> int:
 
 
 def sweep_plans(*, now: datetime) -> int:
-    """Plan for procedures that nobody signed out; return how many."""
-    return sweep_unplanned(now=now)
+    """Plan for procedures that nobody signed out, and remind of drafts that wait; return how many."""
+    return sweep_unplanned(now=now) + remind_drafts(now=now)

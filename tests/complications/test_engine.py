@@ -10,12 +10,13 @@ from clinic.actions.procedures import record_exam
 from clinic.lib.clock import database_now
 from clinic.models import Notification, Shift, User
 from clinic.vocabulary import ExamKind, Post, Role
+from complications.actions.drafts import draft_complication
 from complications.actions.engine import advance_due
 from complications.actions.escalation import acknowledge, arrive, decide
 from complications.actions.follow_up import plan_follow_ups
 from complications.actions.heartbeat import beat
 from complications.actions.policy import set_policy
-from complications.actions.reminders import fire_timers, remind_due
+from complications.actions.reminders import fire_timers, remind_drafts, remind_due
 from complications.actions.reporting import raise_triggers
 from complications.actions.sweeping import deliver_due
 from complications.actions.timers import drop_timer, set_timer
@@ -383,6 +384,33 @@ def test_who_left_the_hospital_is_not_missed_on_the_ward(ward: Ward, now: dateti
     remind_due(now=after(now, 200))
     assert Escalation.objects.count() == 0
     assert not FollowUp.objects.filter(kind="observation", status="planned", closes_at__lt=after(now, 200)).exists()
+
+
+def test_the_operator_is_reminded_of_a_draft_after_one_day_and_after_three_each_once(ward: Ward, now: datetime) -> None:
+    draft_complication(procedure=ward.procedure, code="LEK-DIS", level="L1", by=ward.by_nurse, now=now)
+    found = []
+    for hours in (23, 24, 30, 72, 100):
+        remind_drafts(now=now + timedelta(hours=hours))
+        found.append(Notification.objects.filter(kind="draft_waiting", recipient=ward.operator).count())
+    assert found == [0, 1, 1, 2, 2]
+    assert deliver_due(now=now + timedelta(hours=100)) == 2
+
+
+def test_every_message_can_be_written_out_in_both_languages(ward: Ward, now: datetime) -> None:
+    row = make_escalation(ward, now)
+    for minute in (0, 5, 10, 15, 120, 800):
+        advance_due(now=after(now, minute))
+    acknowledge(escalation=row, eta_minutes=5, by=ward.by(ward.first), now=after(now, 801))
+    planned(ward, now)
+    for minute in (30, 300, 60 * 24 * 3):
+        remind_due(now=after(now, minute))
+    for language in ("en", "tr"):
+        Notification.objects.update(language=language, status="queued", lease_until=None, sent_at=None)
+        waiting = Notification.objects.count()
+        sent = 0
+        while found := deliver_due(now=after(now, 60 * 24 * 4)):
+            sent += found
+        assert sent == waiting
 
 
 def test_health_says_how_old_the_oldest_due_thing_is(ward: Ward) -> None:

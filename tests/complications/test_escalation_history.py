@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
@@ -202,10 +203,10 @@ class Cases(RuleBasedStateMachine):
 
 
 def test_the_promises_hold_through_any_history() -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         Cases,
         settings=settings(
-            max_examples=25,
+            max_examples=200 if os.environ.get("FAULTS") == "long" else 8,
             stateful_step_count=30,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def test_four_engines_at_once_run_every_step_once_and_write_every_message_once()
     rows = [make_escalation(make_ward(now), now) for _ in range(6)]
     for minute in (0, 5, 10, 15):
         moment = now + timedelta(minutes=minute)
-        found = at_once(*[lambda moment=moment: advance_due(now=moment) for _ in range(4)])
+        found = at_once(*[partial(advance_due, now=moment) for _ in range(4)])
         assert not [one for one in found if isinstance(one, Exception) or one.failed]
         advance_due(now=moment)
     for row in rows:
@@ -132,12 +134,8 @@ def test_an_answer_and_the_engine_at_the_same_moment_leave_no_page_after_the_ans
         now = database_now()
         ward = make_ward(now)
         row = make_escalation(ward, now)
-        at_once(
-            lambda row=row, ward=ward, now=now: acknowledge(
-                escalation=row, eta_minutes=10, by=ward.by(ward.first), now=now
-            ),
-            lambda now=now: advance_due(now=now),
-        )
+        answer = partial(acknowledge, escalation=row, eta_minutes=10, by=ward.by(ward.first), now=now)
+        at_once(answer, partial(advance_due, now=now))
         advance_due(now=now + timedelta(seconds=1))
         kinds = list(row.events.values_list("kind", flat=True))
         assert "step_paged" not in kinds[kinds.index("acknowledged") :]
@@ -187,7 +185,7 @@ def test_a_real_worker_runs_the_step_and_sends_its_pages(celery_worker: Path) ->
 @pytest.fixture
 def watchman(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Path]]:
     """Return a function that starts a real watchman on this test's database; it gives the log file."""
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
 
     def start(**env: str) -> Path:
         log = tmp_path / f"watchman-{len(started)}.log"
