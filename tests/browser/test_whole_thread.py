@@ -181,8 +181,7 @@ def test_from_the_theatre_list_to_an_exported_record(tablet: Tablet, phone: Tabl
 
     # The engine pages; the surgeon answers on the phone and decides.
     def escalations() -> Any:
-        found = case.api("GET", "/escalations/?status=open", account="surgeon")
-        return [one for one in found["results"] if one["procedure"]["id"] == case.id]
+        return case.api("GET", f"/escalations/?procedure={case.id}", account="surgeon")["results"]
 
     eventually(escalations, seconds=30, what="the deficit has opened an escalation")
     escalation = escalations()[0]["id"]
@@ -195,7 +194,7 @@ def test_from_the_theatre_list_to_an_exported_record(tablet: Tablet, phone: Tabl
     phone.page.goto(f"{case.service.url}/inbox/")
     expect(phone.page.locator("main")).to_contain_text(case.accounts["surgeon"]["name"])
     phone.page.goto(f"{case.service.url}{detail}")
-    phone.page.get_by_text("I take responsibility").tap()
+    phone.page.locator("#take summary").tap()
     phone.page.locator("button[name=eta_minutes]").nth(1).tap()
     expect(phone.page.locator("#body")).to_contain_text(case.accounts["surgeon"]["name"])
     phone.press("I am at the bedside")

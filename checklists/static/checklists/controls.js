@@ -32,7 +32,8 @@ const segments = (node, give, app, options, kind = "") => {
     input.given = value;
     return input;
   });
-  const label = (o, n) => h("label", {}, inputs[n], h("span", {}, icon("check"), o.label));
+  const [grade, ...meaning] = kind.includes("mrcs") ? [(o) => o.label.match(/^\d/)?.[0] ?? "–", (o) => h("small", { text: ` ${o.label.replace(/^\d /, "")}` })] : [(o) => o.label];
+  const label = (o, n) => h("label", {}, inputs[n], h("span", {}, icon("check"), h("b", { text: grade(o) }), meaning.map((m) => m(o))));
   const el = h("fieldset", { class: `seg ${kind}` }, h("legend", { class: "vh", text: app.name(node) }), options.map(label));
   let painted = "";
   el.addEventListener("change", async (event) => {
@@ -75,6 +76,8 @@ const choice = (node, give, app) => {
     ? [true, false].map((value) => ({ value, label: t(value ? "yes" : "no") }))
     : node.options.map((o) => ({ value: o.value, label: say(o, "label") }));
   if (node.na_allowed) options.push({ value: NA, label: t("na") });
+  // A muscle grade: the number is what is looked for, its meaning stands below.
+  if (options.length === 7 && options[0].value === "5") return segments(node, give, app, options, "nrs mrcs wrap");
   const letters = options.reduce((n, o) => n + o.label.length + 5, 0);
   return segments(node, give, app, options, options.length > 5 || letters > app.room ? "wrap" : "");
 };

@@ -140,7 +140,7 @@ export const paintState = (app) => {
     refused.length > 0 && strip("red", "octagon-alert", t("n_refused", { n: refused.length }), refused.map((e) => `${e.label}: ${e.reason || e.refused}`).join(" · "), button(t("read_it"), () => {
       for (const e of refused) queue.seen(e);
     })),
-    app.notes.map((n, i) => strip(n.kind === "red" ? "red" : "", "info", n.text, "", button(t("read_it"), () => {
+    app.notes.map((n, i) => strip(n.kind === "red" ? "red" : "", "info", n.text, "", n.href && h("a", { class: "btn", href: n.href, text: t("who_is_called") }), button(t("read_it"), () => {
       app.notes.splice(i, 1);
       app.paint();
     }))),

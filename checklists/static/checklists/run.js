@@ -285,7 +285,10 @@ const start = async () => {
     app.sent = (app.sent ?? 0) + 1;
     for (const [entry, result] of named) {
       if (entry.kind === "report") app.notes.push({ text: answer?.escalation ? t("paged", { what: entry.label }) : t("report_received", { what: entry.label }), kind: answer?.escalation ? "red" : "amber" });
-      else if (entry.run === app.run.id) app.run.received(entry, result);
+      else if (entry.run === app.run.id) {
+        app.run.received(entry, result);
+        if (entry.urgent && result.outcome !== "refused") app.notes.push({ text: t("urgent_received", { what: entry.label }), kind: "red", href: "/escalations/" });
+      }
       if (result.outcome === "late" || result.outcome === "held") app.notes.push({ text: `${entry.label}: ${t(`outcome_${result.outcome}`)}`, kind: "amber" });
     }
     app.etag = undefined;
