@@ -27,6 +27,7 @@ def set_in_motion(
     run: Run,
     before: Mapping[Key, Any],
     stored: Mapping[Key, Any],
+    passed: Collection[Event],
     folded: Collection[Key],
     events: Collection[Event],
     quiet: Collection[str],
@@ -35,9 +36,9 @@ def set_in_motion(
 ) -> None:
     """Act on what a batch stored, in its transaction.
 
-    `before` are the values that stood at the touched keys, `stored` the values of all stored events (a late or held one counts for
-    deficits too), `folded` the keys whose answers changed, `quiet` the items on which the caller acts itself. Facts follow the answers
-    only.
+    `before` are the values that stood at the touched keys, `stored` the values of all stored events (a late or held one
+    counts for deficits too), `passed` the events whose value a later one of the batch replaced, `folded` the keys whose
+    answers changed, `quiet` the items on which the caller acts itself. Facts follow the answers only.
     """
     state = load_state(run.procedure, now, open_escalation=has_open_escalation(run.procedure), run=run)
     after = evaluate(run, state)
@@ -46,6 +47,12 @@ def set_in_motion(
     earlier = evaluate(run, replace(state, answers={**state.answers, **before}))
     examined = examinations(shown, stored)
     known = {(one.kind, one.instance): one.exam for one in examinations(earlier, stored)}
+    for event in passed:
+        # What a tablet sends late in one batch calls for whom it would have called for, tick by tick.
+        one = {Key(event.item, event.part, event.level, event.side, event.instance): event.value}
+        then = evaluate(run, replace(state, answers={**state.answers, **stored, **one}))
+        acts = {key: value for key, value in one.items() if key.item not in quiet}
+        act_on(Found(run, earlier, then, acts, [event], examinations(then, acts), known), by=by, now=now)
     _record_exams(run, examined, known, events, by=by, now=now)
     found = Found(
         run, earlier, shown, {k: v for k, v in stored.items() if k.item not in quiet}, events, examined, known

@@ -122,6 +122,7 @@ def apply_batch(
                 run=run,
                 before={key: batch.before.get(key) for key in batch.stored},
                 stored=batch.stored,
+                passed=[row for row in batch.rows if row.value != batch.stored[_key(row)]],
                 folded=set(batch.changed),
                 events=batch.rows,
                 quiet=quiet,

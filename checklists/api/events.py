@@ -112,7 +112,7 @@ def read_batch(body: bytes, caller: Caller) -> list[Incoming]:
         raise Invalid("too_large", f"A batch holds at most {BODY_MOST_BYTES} bytes. Send fewer events at once.")
     try:
         raws = _batch.decode(body).events
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid("unreadable", "The body is not {events: […]} as JSON in UTF-8.") from error
     if len(raws) > BATCH_MOST:
         raise Invalid("too_many_events", f"At most {BATCH_MOST} events at once. Send the rest after these.")
@@ -129,7 +129,7 @@ def _decode(raw: bytes) -> EventInput | Incoming:
         return _unreadable(raw, Fault("too_large", f"An event holds at most {EVENT_MOST_BYTES} bytes."))
     try:
         event = _event.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _unreadable(raw, Fault("unreadable", f"The event could not be read: {error}."))
     if b"\\u0000" in raw:
         return _unreadable(raw, Fault("unreadable", "The event holds a character that text cannot hold (NUL)."))
@@ -141,7 +141,7 @@ def _decode(raw: bytes) -> EventInput | Incoming:
 def _unreadable(raw: bytes, fault: Fault) -> Incoming:
     try:
         name = _id.decode(raw).id
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         name = ""
     payload = raw[:EVENT_MOST_BYTES].decode("utf-8", "replace")
     return Incoming(id=name.replace("\x00", "")[:60], payload=payload, fault=fault)

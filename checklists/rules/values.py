@@ -30,6 +30,10 @@ REASON_MAX = 200
 INSTANCE_MAX = 40
 # Years 1900 to 2199: a typing error in the year would run out of the calendar when zones are reckoned.
 _DAY = re.compile(r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}\Z")
+# JSON may carry a number of any size; beyond this one two machines would no longer read the same.
+NUMBER_MOST = 2**53 - 1
+# A time is of this treatment: a year outside is a slip of the keyboard, and no deadline can be counted from it.
+YEARS = range(1900, 2200)
 _INSTANT = re.compile(
     r"(19|20|21)[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:[0-9]{2})\Z"
 )
@@ -122,8 +126,10 @@ def _number(node: Node, value: Any) -> Fault | None:
         if factor_of(node, value["unit"]) is None:
             units = ", ".join(unit["code"] for unit in node.raw.get("units", ())) or node.raw.get("unit", "no unit")
             return Fault("wrong_unit", f"{str(value['unit'])[:30]!r} is not a unit of {node.id}. Use: {units}.")
-    if not is_number(entered) or not math.isfinite(entered):
+    if not is_number(entered) or (isinstance(entered, float) and not math.isfinite(entered)):
         return Fault("wrong_type", f"{node.id} is answered with a number.")
+    if abs(entered) > NUMBER_MOST:
+        return Fault("out_of_range", f"{node.id}: this number is too large to be meant.")
     number = number_of(node, value)
     if node.type == "integer" and not isinstance(value, dict) and number != math.floor(number):
         return Fault("wrong_type", f"{node.id} is answered with a whole number.")
@@ -157,8 +163,11 @@ def _date(node: Node, value: Any) -> Fault | None:
 
 
 def _datetime(node: Node, value: Any) -> Fault | None:
-    if parse_instant(value) is None:
+    instant = parse_instant(value)
+    if instant is None:
         return Fault("wrong_type", f"{node.id} is answered with a time such as 2026-02-28T09:41:00Z.")
+    if instant.year not in YEARS:
+        return Fault("out_of_range", f"{node.id}: the year {instant.year} cannot be meant. Was a digit mistyped?")
     return None
 
 

@@ -212,6 +212,16 @@ def test_a_batch_that_cannot_be_read_is_refused_whole(as_: As, nurse: User, runs
     assert Quarantined.objects.count() == 0
 
 
+def test_a_batch_nested_too_deep_to_read_is_said_to_be_so_and_the_tablet_goes_on_one_by_one(
+    as_: As, nurse: User, runs: dict[str, Run]
+) -> None:
+    nest = "[" * 9000 + "]" * 9000
+    body = f'{{"events": [{{"id": "{uuid.uuid4()}", "item": "PRE-PAI-01", "part": "rest", "value": {nest}}}]}}'
+    url = reverse("api-run-events", args=[runs["pre"].public_id])
+    answer = as_(nurse).post(url, body, content_type="application/json")
+    assert (answer.status_code, body_of(answer)["code"]) == (400, "unreadable")
+
+
 def test_a_tick_that_carries_another_persons_ticket_is_held(
     as_: As, nurse: User, site: Site, runs: dict[str, Run]
 ) -> None:

@@ -242,3 +242,30 @@ class TestFollowUp:
         observation = FollowUp.objects.filter(kind="observation").first()
         assert observation is not None
         assert client.send("GET", f"/follow-ups/{observation.public_id}/form/").status_code == 404
+
+
+def test_a_deficit_that_a_later_tick_of_the_same_batch_takes_back_pages_all_the_same(
+    ward: Ward, runs: dict[str, Run]
+) -> None:
+    one = str(uuid.uuid4())
+    key = f"POS-NEU-01|leg_l|||{one}"
+    found_at = database_now() - timedelta(minutes=30)
+    send(
+        runs["post"],
+        tick(key, "weaker", at=found_at),
+        tick(f"POS-NEU-01|leg_r|||{one}", "as_baseline"),
+        tick(key, "as_baseline"),
+        by=ward.nurse,
+    )
+    escalation = Escalation.objects.get()
+    assert "NT-01" in triggers(escalation)
+    assert escalation.found_at == found_at
+
+
+def test_a_symptom_that_was_unticked_before_the_tablet_found_the_network_pages_all_the_same(
+    ward: Ward, runs: dict[str, Run]
+) -> None:
+    one = str(uuid.uuid4())
+    key = f"POS-NEU-01|leg_r|||{one}"
+    send(runs["post"], tick(key, "weaker"), tick(key, None), by=ward.nurse)
+    assert Escalation.objects.count() == 1

@@ -227,3 +227,14 @@ def test_examinations_reach_the_ground_floor(runs: dict[str, Run]) -> None:
 def test_another_sites_case_stays_apart() -> None:
     runs = make_case(site=make_site())
     assert Run.objects.filter(procedure=runs["pre"].procedure).count() == 6
+
+
+def test_a_number_of_any_size_is_refused_alone_and_holds_back_no_other_tick(runs: dict[str, Run]) -> None:
+    huge, good = send(runs["pre"], tick("PRE-PAI-01|rest|||", 10**400), tick("PRE-PAI-01|movement|||", 9))
+    assert (huge.outcome, huge.code, good.outcome) == ("refused", "out_of_range", "applied")
+
+
+def test_a_mistyped_year_is_refused_before_anything_is_counted_from_it(runs: dict[str, Run]) -> None:
+    said = send(runs["sign_out"], tick("SOU-CNT-01|ended_at|||", "9999-12-31T23:59:59Z"))
+    said += send(runs["sign_out"], tick("SOU-CNT-01|ended_at|||", "0026-11-22T10:00:00Z"))
+    assert [(one.outcome, one.code) for one in said] == [("refused", "out_of_range")] * 2
