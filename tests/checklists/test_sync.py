@@ -237,4 +237,4 @@ def test_a_number_of_any_size_is_refused_alone_and_holds_back_no_other_tick(runs
 def test_a_mistyped_year_is_refused_before_anything_is_counted_from_it(runs: dict[str, Run]) -> None:
     said = send(runs["sign_out"], tick("SOU-CNT-01|ended_at|||", "9999-12-31T23:59:59Z"))
     said += send(runs["sign_out"], tick("SOU-CNT-01|ended_at|||", "0026-11-22T10:00:00Z"))
-    assert [(one.outcome, one.code) for one in said] == [("refused", "out_of_range")] * 2
+    assert [(one.outcome, one.code) for one in said] == [("refused", "wrong_type")] * 2
