@@ -200,11 +200,7 @@ const CHECKS = {
   integer: numberFault,
   decimal: numberFault,
   date: (node, value) => (isDay(value) ? null : fault("wrong_type")),
-  datetime: (node, value) => {
-    if (instant(value) === null) return fault("wrong_type");
-    const year = Number(value.slice(0, 4));
-    return year < 1900 || year > 2199 ? fault("out_of_range") : null;
-  },
+  datetime: (node, value) => (instant(value) === null ? fault("wrong_type") : null),
   text: (node, value) => lengthFault(value, node.raw.min ?? 1, node.raw.max ?? 4000),
   user_ref: (node, value) => (lengthFault(value, 1, 150) ? fault("wrong_type") : null),
   scan: (node, value) => {
