@@ -149,7 +149,16 @@ export const paintState = (app) => {
   app.callNow.check(unsent);
 };
 const strip = (kind, name, title, text, ...acts) => h("div", { class: `strip ${kind}`, role: "status" }, icon(name), h("p", {}, h("b", { text: title }), text && h("br"), text), h("span", { class: "push" }), acts);
-const showWaiting = (app) => sheet(t("waiting_here"), () => h("ol", { class: "stack" }, queue.waiting.map((e) => h("li", { class: "note" }, h("span", {}, h("b", { text: e.label || e.body.item || e.kind }), h("br"), `${clock(e.made, true)} · ${app.personName(e.who)}${e.refused ? ` · ${t("refused")}: ${e.reason || e.refused}` : ""}`)))));
+export const showWaiting = (app) => sheet(t("waiting_here"), (close) => {
+  const file = h("input", { type: "file", accept: "application/json", class: "vh", id: "take-file", on: { change: async () => {
+    await queue.take(await file.files[0].text()).catch(() => app.say(t("take_failed"), "red"));
+    close();
+  } } });
+  return [
+    h("ol", { class: "stack" }, queue.waiting.map((e) => h("li", { class: "note" }, h("span", {}, h("b", { text: e.label || e.body.item || e.kind }), h("br"), `${clock(e.made, true)} · ${app.personName(e.who)}${e.refused ? ` · ${t("refused")}: ${e.reason || e.refused}` : ""}`)))),
+    h("div", { class: "row" }, button(t("save_file"), save, "", "download"), h("label", { class: "btn", for: "take-file" }, t("take_file")), file),
+  ];
+});
 const save = () => {
   const a = h("a", { href: URL.createObjectURL(queue.file()), download: `outbox-${new Date().toISOString().slice(0, 16).replace(":", "")}.json` });
   a.click();

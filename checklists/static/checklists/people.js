@@ -1,13 +1,13 @@
 /** Who is at work: switching by PIN, signing by several people on one tablet, overrides. */
 import { button, h, initials, say, sheet, t } from "./dom.js";
-import { call } from "./queue.js";
+import { call, uuid7 } from "./queue.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));
 
 /** Ask for one person: tiles with name and role. `roles` narrows the list, and the first of them are shown first. */
-export const pickPerson = (people, title, roles, extra) => {
+export const pickPerson = (people, title, roles, extra = []) => {
   const fits = people.filter((p) => !roles?.length || p.roles.some((r) => roles.includes(r)));
-  return sheet(title, (close) => h("div", { class: "tiles people" }, extra && button(extra[0], () => close(extra[1]), "", extra[2]), fits.map((p) => h("button", { class: "btn tile", type: "button", on: { click: () => close(p) } }, h("span", { class: "ini", "aria-hidden": "true", text: initials(p.name) }), h("span", {}, p.name, h("small", { text: p.roles.map((r) => t(`role_${r}`)).join(", ") }))))));
+  return sheet(title, (close) => h("div", { class: "tiles people" }, extra.map(([label, act, name]) => button(label, () => close(act), "", name)), fits.map((p) => h("button", { class: "btn tile", type: "button", on: { click: () => close(p) } }, h("span", { class: "ini", "aria-hidden": "true", text: initials(p.name) }), h("span", {}, p.name, h("small", { text: p.roles.map((r) => t(`role_${r}`)).join(", ") }))))));
 };
 
 /** Six digits on big keys, or a password. `send({pin}|{password})` answers; a refusal is shown and may be tried again. */
@@ -52,9 +52,11 @@ const credential = (title, who, send) =>
 
 /** Another person takes the tablet. What was ticked before stays theirs: it is sent first. */
 export const switchTo = async (app) => {
-  const who = await pickPerson(app.people, t("who_works"), [], app.lock.locked ? undefined : [t("lock_now"), "lock", "lock"]);
+  const who = await pickPerson(app.people, t("who_works"), [], app.lock.locked ? [] : [[t("lock_now"), "lock", "lock"], [t("waiting_here"), "waiting", "list-checks"], ...(app.session?.tablet ? [] : [[t("enrol"), "enrol", "tablet"]])]);
   if (who === "lock") app.lock.lock();
-  if (!who || who === "lock") return undefined;
+  if (who === "waiting") await app.showWaiting();
+  if (who === "enrol") await enrol(app);
+  if (!who?.user) return undefined;
   if (who.user === app.session?.user) return app.session;
   await app.flush();
   return credential(t("pin_of"), who, (given) => call("POST", "session/switch/", { user: who.user, ...given }));
@@ -101,4 +103,36 @@ export const override = async (app, blocker) => {
   const answer = await call("POST", `runs/${app.run.id}/overrides/`, { item: blocker.item, part: blocker.part, level: blocker.level, side: blocker.side, instance: blocker.instance, reason: reason.code, text: reason.text, people });
   if (answer.status >= 300 || !answer.status) app.say(failed(answer));
   await app.refresh(true);
+};
+
+/** A late answer becomes a correction beside the signed list, a held one counts once its person stands by it. */
+export const settle = async (app, waits) => {
+  const { run } = app;
+  if (waits.outcome === "held") {
+    const who = app.people.find((p) => p.user === waits.actor) ?? (await pickPerson(app.people, t("countersign")));
+    if (who) await credential(t("sign_pin", { name: who.name }), who, (given) => call("POST", `runs/${run.id}/countersignatures/`, { user: who.user, credential: given }));
+    return app.refresh(true);
+  }
+  const reason = await sheet(t("amend"), (close) => {
+    const text = h("textarea", { class: "field", rows: 3, "aria-label": t("amend_why") });
+    return [h("p", { text: t("amend_why") }), text, button(t("keep"), () => (text.value.trim().length > 4 ? close(text.value.trim()) : text.focus()), "pri wide")];
+  });
+  const who = reason && (await pickPerson(app.people, t("amend_who")));
+  if (!who) return undefined;
+  const { item, part, level, side, instance, value } = waits;
+  const body = { id: uuid7(), item, part, level, side, instance, value, reason, event: waits.id, user: who.user };
+  await credential(t("sign_pin", { name: who.name }), who, (given) => call("POST", `runs/${run.id}/amendments/`, { ...body, credential: given }));
+  return app.refresh(true);
+};
+
+/** An administrator or nurse makes this device one of the site's tablets; every event names it from then on. */
+export const enrol = async (app) => {
+  const name = await sheet(t("enrol"), (close) => {
+    const field = h("input", { class: "field wide", maxlength: 100, "aria-label": t("enrol_name"), placeholder: t("enrol_name") });
+    return [h("p", { text: t("enrol_says") }), field, button(t("enrol"), () => (field.value.trim() ? close(field.value.trim()) : field.focus()), "pri wide")];
+  }, { kind: "small" });
+  if (!name) return;
+  const answer = await call("POST", "session/tablet/", { name });
+  if (answer.status === 201) app.sessionIs((await call("GET", "session/")).body);
+  app.say(answer.status === 201 ? t("enrolled", { name }) : failed(answer));
 };

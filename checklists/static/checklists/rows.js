@@ -31,6 +31,7 @@ const place = (node, at, app, small) => {
       undo && button(t("undo"), () => app.undo(key), "quiet undo"),
       proposal !== undefined && proposal !== false && button(t("confirm_value", { value: node.type === "user_ref" ? app.personName(proposal) : words(node.raw, proposal) }), () => give(proposal), "chip on"),
       waits && h("span", { class: "mark held" }, icon("clock"), `${words(node.raw, waits.value)}: ${t(waits.outcome)}`),
+      waits?.id && button(t(waits.outcome === "held" ? "countersign" : "amend"), () => app.people_("settle", waits), "chip"),
       refused && h("b", { class: "red", text: `${t("refused")}: ${refused.reason || refused.refused}` }),
     ]);
     return a;

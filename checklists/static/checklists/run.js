@@ -2,7 +2,7 @@
 import { button, h, lang, say, sheet, t } from "./dom.js";
 import { call, net, queue } from "./queue.js";
 import { cache, outbox, plain } from "./store.js";
-import { POLL, paintRun, paintState } from "./page.js";
+import { POLL, paintRun, paintState, showWaiting } from "./page.js";
 import { Run, definitionOf, keyAt } from "./model.js";
 import { Rows, rowId } from "./rows.js";
 import { CallNow, Lock } from "./guard.js";
@@ -46,6 +46,7 @@ const app = {
     app.paint();
   },
   flush: () => queue.flush(),
+  showWaiting: () => showWaiting(app),
   // What is not needed to draw the first page comes right after it, before anybody could want it without a network.
   report: async (start) => (await import("./report.js")).report(app, start),
   people_: async (act, ...given) => (await import("./people.js"))[act](app, ...given),
