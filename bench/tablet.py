@@ -1,0 +1,171 @@
+"""The tablet's page: what it weighs, when it can be worked on, and how soon a touch is painted."""
+
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import requests
+from playwright.sync_api import Browser, CDPSession, Page, Route, sync_playwright
+
+from bench.figures import Figure, Missing, median, ratio
+from tests.browser import browser_path
+from tests.browser.tablet import Tablet
+from tests.service import RunningService
+
+GOALS = {
+    "P17a": "all bytes until the sign-in can be worked on, compressed",
+    "P17b": "JavaScript until then, compressed",
+    "P17c": "ready at 4x slowed processor and 10 Mbit/s",
+    "P17d": "against LHC-Forms with the same items",
+    "P18a": "tap to paint at 4x slowed processor",
+    "P18b": "tap to paint with a server that takes 1 s, against a quick one",
+    "P18c": "tap to paint without a server, against a quick one",
+}
+ROUNDS = 5
+TAPS = 12
+SLOWED = 4
+MEGABIT = 1_000_000 / 8
+# From the finger's touch to the first frame after the browser has handled it.
+WATCH = """() => {
+  window.painted = [];
+  addEventListener("pointerdown", () => { window.began = performance.now(); }, { capture: true });
+  addEventListener("change", () => requestAnimationFrame(() => {
+    const after = new MessageChannel();
+    after.port1.onmessage = () => window.painted.push(performance.now() - window.began);
+    after.port2.postMessage(0);
+  }), { capture: true });
+}"""
+
+
+def run() -> list[Figure | Missing]:
+    """Measure on a service of our own with the demo clinic."""
+    with tempfile.TemporaryDirectory(prefix="clinic-bench-") as scratch, sync_playwright() as playwright:
+        Path(scratch).chmod(0o711)
+        service = RunningService(Path(scratch) / "data").start()
+        browser = playwright.chromium.launch(
+            executable_path=browser_path(), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        try:
+            return [*_weight(browser, service), *_painting(browser, service)]
+        finally:
+            browser.close()
+            service.stop()
+
+
+def _new_run(service: RunningService) -> str:
+    """Book a case and return the id of its sign-in."""
+    headers = {"Authorization": f"Bearer {service.accounts()['nurse']['token']}"}
+    procedure = str(uuid.uuid4())
+    body: dict[str, Any] = {
+        "id": procedure,
+        "patient": {
+            "mrn": f"B{procedure[:8]}",
+            "family_name": "Bench",
+            "given_name": "Ada",
+            "birth_date": "1950-01-01",
+            "sex": "female",
+        },
+        "kind": "kyphoplasty",
+        "indication": "osteoporotic_vcf",
+        "anaesthesia": "general",
+        "levels": ["T12", "L1"],
+        "scheduled_at": datetime.now(UTC).isoformat(),
+        "operator": "surgeon",
+    }
+    base = f"{service.url}/api/v1/procedures/"
+    requests.post(base, json=body, headers=headers, timeout=30).raise_for_status()
+    runs = requests.get(f"{base}{procedure}/runs/", headers=headers, timeout=30).json()["results"]
+    return str(next(one["id"] for one in runs if one["phase"] == "sign_in"))
+
+
+@contextmanager
+def _tablet(browser: Browser, service: RunningService) -> Iterator[tuple[Tablet, CDPSession]]:
+    device = Tablet(browser, service.url)
+    nurse = service.accounts()["nurse"]
+    device.log_in(nurse["username"], nurse["password"])
+    try:
+        yield device, device.context.new_cdp_session(device.page)
+    finally:
+        device.close()
+
+
+def _weight(browser: Browser, service: RunningService) -> list[Figure | Missing]:
+    sign_in = _new_run(service)
+    seconds: list[float] = []
+    sizes: dict[str, int] = {}
+    for _ in range(ROUNDS):
+        with _tablet(browser, service) as (device, wire):
+            wire.send("Network.enable")
+            wire.send("Network.clearBrowserCache")
+            limits = {"offline": False, "latency": 20, "downloadThroughput": 10 * MEGABIT, "uploadThroughput": MEGABIT}
+            wire.send("Network.emulateNetworkConditions", limits)
+            wire.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
+            names: dict[str, str] = {}
+            got: dict[str, int] = {}
+            wire.on(
+                "Network.responseReceived", lambda one, n=names: n.update({one["requestId"]: one["response"]["url"]})
+            )
+            wire.on(
+                "Network.loadingFinished", lambda one, g=got: g.update({one["requestId"]: one["encodedDataLength"]})
+            )
+            began = time.monotonic()
+            device.page.goto(f"{service.url}/runs/{sign_in}/", wait_until="commit")
+            device.page.locator("#items > li").first.wait_for()
+            seconds.append(time.monotonic() - began)
+            sizes = {names[one]: int(size) for one, size in got.items() if one in names}
+    scripts = sum(size for url, size in sizes.items() if url.endswith(".js"))
+    detail: dict[str, Any] = {"files": {url.removeprefix(service.url)[:80]: size for url, size in sizes.items()}}
+    total = sum(sizes.values()) / 1000
+    return [
+        Figure("P17a", GOALS["P17a"], total, 60, total, 0, "kB", detail=detail),
+        Figure("P17b", GOALS["P17b"], scripts / 1000, 20, scripts / 1000, 0, "kB"),
+        Figure("P17c", GOALS["P17c"], median(seconds) * 1000, 600, median(seconds) * 1000, 0, "ms",
+               detail={"rounds": seconds}),
+        Missing("P17d", GOALS["P17d"], "LHC-Forms is not part of the project"),
+    ]  # fmt: skip
+
+
+def _taps(page: Page, *, back: bool) -> list[float]:
+    """Touch yes and no in turn and return the milliseconds from touch to paint."""
+    page.evaluate("() => { window.painted = []; }")
+    row = page.locator('[id="i-SIN-IDN-01.spoken"]')
+    for number in range(TAPS):
+        row.get_by_label("Yes" if number % 2 == back else "No", exact=True).tap()
+        page.wait_for_function("(n) => window.painted.length > n", arg=number)
+        page.wait_for_timeout(120)
+    painted: list[float] = page.evaluate("() => window.painted")
+    # The first touch of a round warms what the later ones use.
+    return painted[1:]
+
+
+def _painting(browser: Browser, service: RunningService) -> list[Figure | Missing]:
+    quick: list[float] = []
+    slow: list[float] = []
+    gone: list[float] = []
+    for _ in range(ROUNDS):
+        with _tablet(browser, service) as (device, wire):
+            device.open(_new_run(service), worker=False)
+            wire.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
+            device.page.evaluate(WATCH)
+            quick += _taps(device.page, back=False)
+            device.page.route("**/api/**", _wait_a_second)
+            slow += _taps(device.page, back=False)
+            device.page.unroute("**/api/**")
+            device.cut()
+            gone += _taps(device.page, back=False)
+    return [
+        Figure("P18a", GOALS["P18a"], median(quick), 50, median(quick), 0, "ms", detail={"all": quick}),
+        ratio("P18b", GOALS["P18b"], median(slow), median(quick), 1.2, "ms"),
+        ratio("P18c", GOALS["P18c"], median(gone), median(quick), 1.2, "ms"),
+    ]
+
+
+def _wait_a_second(route: Route) -> None:
+    """Answer as the server does, a second later: the page's own timer, so that the browser goes on meanwhile."""
+    route.request.frame.page.wait_for_timeout(1000)
+    route.continue_()
