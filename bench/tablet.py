@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from playwright.sync_api import Browser, CDPSession, Page, Route, sync_playwright
+from playwright.sync_api import Browser, CDPSession, Page, sync_playwright
 
 from bench.figures import Figure, Missing, median, ratio
 from tests.browser import browser_path
@@ -102,8 +102,7 @@ def _weight(browser: Browser, service: RunningService) -> list[Figure | Missing]
         with _tablet(browser, service) as (device, wire):
             wire.send("Network.enable")
             wire.send("Network.clearBrowserCache")
-            limits = {"offline": False, "latency": 20, "downloadThroughput": 10 * MEGABIT, "uploadThroughput": MEGABIT}
-            wire.send("Network.emulateNetworkConditions", limits)
+            _network(wire, latency=20, megabits=10)
             wire.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
             names: dict[str, str] = {}
             got: dict[str, int] = {}
@@ -153,9 +152,10 @@ def _painting(browser: Browser, service: RunningService) -> list[Figure | Missin
             wire.send("Emulation.setCPUThrottlingRate", {"rate": SLOWED})
             device.page.evaluate(WATCH)
             quick += _taps(device.page, back=False)
-            device.page.route("**/api/**", _wait_a_second)
+            wire.send("Network.enable")
+            _network(wire, latency=1000)
             slow += _taps(device.page, back=False)
-            device.page.unroute("**/api/**")
+            _network(wire, latency=0)
             device.cut()
             gone += _taps(device.page, back=False)
     return [
@@ -165,7 +165,10 @@ def _painting(browser: Browser, service: RunningService) -> list[Figure | Missin
     ]
 
 
-def _wait_a_second(route: Route) -> None:
-    """Answer as the server does, a second later: the page's own timer, so that the browser goes on meanwhile."""
-    route.request.frame.page.wait_for_timeout(1000)
-    route.continue_()
+def _network(wire: CDPSession, *, latency: float, megabits: float = -1) -> None:
+    """Let every answer take `latency` milliseconds more, at a rate (-1 = as it comes)."""
+    rate = megabits if megabits < 0 else megabits * MEGABIT
+    wire.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": latency, "downloadThroughput": rate, "uploadThroughput": rate},
+    )
