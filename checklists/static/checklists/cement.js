@@ -174,7 +174,8 @@ export class Cement {
     const now = new Date().toISOString();
     const why = this.node("INT-STP-01");
     const where = this.node("INT-LEK-01");
-    let { level } = this.at;
+    if (!this.at) return app.report({ occurred_at: now });
+    const { level } = this.at;
     const place = () => ({ level });
     const reasons = (more) => {
       const had = this.read("INT-STP-01", { level })?.value;
@@ -196,7 +197,7 @@ export class Cement {
         h("div", { class: "row" }, button(t("keep_and_report"), () => close({ sites: [...sites], signs: [...signs], report: true }), "pri"), button(t("keep"), () => close({ sites: [...sites], signs: [...signs] }))),
       ];
     }, { kind: "red" });
-    if (!found) return;
+    if (!found) return undefined;
     if (found.signs.length) app.tick(why, place(), reasons(found.signs), { occurred_at: now });
     if (found.sites.length) app.tick(where, place(), found.sites, { urgent: true, occurred_at: now });
     if (found.report) {

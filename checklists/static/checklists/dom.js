@@ -100,7 +100,7 @@ export const sheet = (title, build, { kind = "" } = {}) =>
     };
     const box = h(
       "dialog",
-      { class: `sheet ${kind}`, "aria-label": title },
+      { class: `sheet ${kind} ${document.body.classList.contains("locked") ? "clear" : ""}`, "aria-label": title },
       h("header", {}, h("h2", { text: title }), h("button", { class: "btn", type: "button", on: { click: () => close() } }, t("close"))),
       build(close),
     );

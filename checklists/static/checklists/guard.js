@@ -1,5 +1,6 @@
 /** What watches over the page: the call when something urgent is not sent, and the lock. */
 import { button, clock, fill, h, icon, t } from "./dom.js";
+import { net } from "./queue.js";
 
 /**
  * Nothing urgent may wait unseen: 15 s without a receipt and the whole screen says so, with the numbers to call.
@@ -9,7 +10,7 @@ export class CallNow {
   constructor(app) {
     this.app = app;
     this.told = new Set();
-    this.el = h("div", { class: "callnow", role: "alertdialog", "aria-modal": "true", "aria-label": t("not_sent"), hidden: true });
+    this.el = h("dialog", { class: "callnow", role: "alertdialog", "aria-label": t("not_sent"), on: { cancel: (e) => e.preventDefault() } });
     document.body.append(this.el);
   }
   check(waiting) {
@@ -26,10 +27,9 @@ export class CallNow {
         this.check(waiting);
       }),
     ]);
-    if (this.el.hidden === Boolean(late.length)) {
-      this.el.hidden = !late.length;
-      if (late.length) this.el.querySelector("a, button").focus();
-    }
+    // A modal of the browser stands above every sheet that is open.
+    if (late.length && !this.el.open) this.el.showModal();
+    else if (!late.length && this.el.open) this.el.close();
   }
 }
 
@@ -38,10 +38,12 @@ export class Lock {
   constructor(app) {
     this.app = app;
     this.last = Date.now();
-    this.el = h("div", { class: "lockscreen", role: "dialog", "aria-modal": "true", "aria-label": t("locked"), hidden: true });
+    this.el = h("dialog", { class: "lockscreen", "aria-label": t("locked"), on: { cancel: (e) => e.preventDefault() } });
     document.body.append(this.el);
     for (const type of ["pointerdown", "keydown"]) addEventListener(type, () => this.locked || (this.last = Date.now()), { capture: true, passive: true });
     setInterval(() => this.check(), 5000);
+    // A log-in that has ended shows no patient to whoever comes by; in theatre the list in use stays open.
+    net.addEventListener("change", () => net.state === "login" && this.app.run.state && !this.theatre && this.lock());
   }
   /** From sign in to sign out the tablet lies in that room in gloved hands: 10 minutes, and a touch is enough. */
   get theatre() {
@@ -51,11 +53,13 @@ export class Lock {
     if (!this.locked && Date.now() - this.last > (this.theatre ? 10 : 5) * 60000) this.lock();
   }
   lock() {
+    if (this.locked) return;
     this.locked = true;
     document.body.classList.add("locked");
-    for (const el of document.querySelectorAll("body > :not(.lockscreen, .callnow)")) el.inert = true;
     const open = async () => {
-      if (this.theatre || this.app.offline || !this.app.session || (await this.proven())) this.open();
+      if (this.theatre || net.state === "down") this.open();
+      else if (net.state === "login") location.assign(`/accounts/login/?next=${encodeURIComponent(location.pathname)}`);
+      else if (await this.proven()) this.open();
     };
     this.el.replaceChildren(
       icon("lock"),
@@ -63,17 +67,13 @@ export class Lock {
       h("p", { text: t("locked_says", { room: this.app.run?.state?.procedure?.room ?? "" }) }),
       button(t(this.theatre ? "touch_to_show" : "unlock"), open, "pri"),
       button(t("another_person"), async () => {
-        this.el.inert = true;
         const session = await this.app.people_("switchTo");
-        this.el.inert = false;
-        if (session) {
-          this.app.sessionIs(session);
-          this.open();
-        }
+        if (!session) return;
+        this.app.sessionIs(session);
+        this.open();
       }),
     );
-    this.el.hidden = false;
-    this.el.querySelector("button").focus();
+    this.el.showModal();
   }
   async proven() {
     const session = await this.app.people_("unlock");
@@ -83,8 +83,7 @@ export class Lock {
   open() {
     this.locked = false;
     this.last = Date.now();
-    this.el.hidden = true;
+    this.el.close();
     document.body.classList.remove("locked");
-    for (const el of document.querySelectorAll("body > [inert]")) el.inert = false;
   }
 }

@@ -240,7 +240,8 @@ const read = async () => {
     await keep();
   }
   if (status === 404 || status === 403) app.say(body?.detail ?? t("not_found"));
-  app.paint();
+  if (status === 304) paintState(app);
+  else app.paint();
   return status;
 };
 /** The phases of this procedure change seldom: every ten seconds is often enough for the rail. */
