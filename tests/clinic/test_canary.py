@@ -88,7 +88,7 @@ def live_through(ward: Ward, client: ApiClient) -> None:
     body = booking(ward)
     assert client.send("POST", "/procedures/", body).status_code == 201
     ward.procedure = ward.site.procedures.get(public_id=body["id"])
-    run = ward.procedure.runs.get(phase="pre")  # type: ignore[attr-defined]
+    run = ward.procedure.runs.get(phase="pre")
     now = database_now().isoformat()
     words: list[dict[str, Any]] = [
         {"item": "PRE-IDX-01", "part": "other_text", "value": f"{BIRD} other"},
