@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection
 from django.test import Client, TransactionTestCase
 
@@ -16,6 +17,7 @@ from clinic.lib.embedded import process
 from tests import database
 from tests.browser import LEFT_OUT, browser_path, without_browser
 from tests.clients import ApiClient
+from tests.make_checklists import keep_lists
 from tests.service import TOP, RunningService
 from tests.waiting import eventually
 
@@ -25,6 +27,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     """Give this process a database of its own; Django works in it as the app's role, as it does in production."""
     with django_db_blocker.unblock():
         name = database.create()
+        keep_lists()
         database.remember()
     yield
     with django_db_blocker.unblock():
@@ -42,6 +45,16 @@ def _reset_as_owner() -> Iterator[None]:
         database.reset()
 
     patch.setattr(TransactionTestCase, "_fixture_teardown", reset)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_hashes() -> Iterator[None]:
+    """Argon2id takes time and memory on purpose; people who exist in tests only need neither."""
+    patch = pytest.MonkeyPatch()
+    for name, value in (("time_cost", 1), ("memory_cost", 8), ("parallelism", 1)):
+        patch.setattr(Argon2PasswordHasher, name, value)
     yield
     patch.undo()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -170,18 +171,22 @@ def test_publishing_is_safe_to_repeat_and_refuses_other_content_under_a_version(
         call_command("definitions", "publish", *options, stdout=out)
         return out.getvalue()
 
-    assert "17 lists published, 0 already there" in publish()
-    assert "0 lists published, 17 already there" in publish()
+    for path in folder.glob("*.toml"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r'^version = ".*"$', 'version = "2.0.0"', text, flags=re.M), encoding="utf-8")
+    where = ("--folder", str(folder))
+    assert "17 lists published, 0 already there" in publish(*where)
+    assert "0 lists published, 17 already there" in publish(*where)
     path = folder / "pre.toml"
     path.write_text(path.read_text(encoding="utf-8").replace("Why is cement needed?", "Why cement?"), encoding="utf-8")
     with pytest.raises(CommandError, match="Raise its version"):
-        publish("--folder", str(folder))
+        publish(*where)
     path.write_text(
         path.read_text(encoding="utf-8").replace("Why cement?", "").replace('title = ""', ""), encoding="utf-8"
     )
     with pytest.raises(CommandError, match="Nothing was published"):
-        publish("--folder", str(folder))
-    assert Definition.objects.count() == 17
+        publish(*where)
+    assert Definition.objects.filter(version="2.0.0").count() == 17
 
 
 @pytest.mark.django_db
