@@ -350,6 +350,12 @@ def rfc3339(value: datetime | None) -> str:
 
 
 @register.filter
+def milliseconds(value: datetime | None) -> str:
+    """Return the server's clock for scripts: the device's own may be minutes off."""
+    return str(int(value.timestamp() * 1000)) if value else ""
+
+
+@register.filter
 def initials(name: str) -> str:
     """Return at most two initials of a name, without its title."""
     parts = [

@@ -1,6 +1,8 @@
 // Running clocks: <… data-since="RFC 3339"> counts up as m:ss; the server's time rules, the device only adds what passed.
 const served = Number(document.documentElement.dataset.now ?? 0) || Date.now();
 const started = performance.now();
+const turkish = document.documentElement.lang.startsWith("tr");
+const [SECOND, MINUTE, HOUR] = turkish ? ["sn", "dk", "sa"] : ["s", "min", "h"];
 
 export function now() {
   return served + (performance.now() - started);
@@ -11,15 +13,15 @@ export function running(ms) {
   const total = Math.max(0, Math.floor(ms / 1000));
   if (total < 6000) return `${Math.floor(total / 60)}:${String(total % 60).padStart(2, "0")}`;
   const minutes = Math.floor(total / 60);
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${Math.floor(minutes / 60)} ${HOUR} ${minutes % 60} ${MINUTE}`;
 }
 
 export function left(ms) {
   const total = Math.max(0, Math.floor(ms / 1000));
-  if (total < 60) return `${total} s`;
-  if (total < 600) return `${Math.floor(total / 60)} min ${total % 60} s`;
+  if (total < 60) return `${total} ${SECOND}`;
+  if (total < 600) return `${Math.floor(total / 60)} ${MINUTE} ${total % 60} ${SECOND}`;
   const minutes = Math.floor(total / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60 ? `${minutes} ${MINUTE}` : `${Math.floor(minutes / 60)} ${HOUR} ${minutes % 60} ${MINUTE}`;
 }
 
 export function tick(root = document) {

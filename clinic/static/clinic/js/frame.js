@@ -5,9 +5,10 @@ const age = document.getElementById("alarm-age");
 const STALE_AFTER_S = 30;
 const HEALTH_EVERY_MS = 10_000;
 
-// Words come from the page, so that they are in the reader's language.
+const [SECOND, MINUTE] = root.lang.startsWith("tr") ? ["sn", "dk"] : ["s", "min"];
+
 function seconds(value) {
-  return value < 60 ? `${Math.round(value)} s` : `${Math.floor(value / 60)} min`;
+  return value < 60 ? `${Math.round(value)} ${SECOND}` : `${Math.floor(value / 60)} ${MINUTE}`;
 }
 
 async function listen() {
