@@ -58,7 +58,9 @@ def send_email(message: Notification) -> str:
     except smtplib.SMTPResponseException as error:
         raise DeliveryError("rejected", temporary=400 <= error.smtp_code < 500) from error
     except smtplib.SMTPRecipientsRefused as error:
-        raise DeliveryError("rejected", temporary=False) from error
+        # Servers that greylist refuse each new sender for some minutes with a 4xx.
+        codes = [code for code, _ in error.recipients.values()]
+        raise DeliveryError("rejected", temporary=bool(codes) and all(400 <= c < 500 for c in codes)) from error
     except TimeoutError as error:
         raise DeliveryError("timeout", temporary=True) from error
     except (OSError, smtplib.SMTPException) as error:

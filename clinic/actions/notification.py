@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from clinic.actions.audit import recording
 from clinic.channels import DeliveryError, send
 from clinic.models import Actor, Notification, Site, User
 from clinic.vocabulary import Channel, NotificationStatus
+
+log = logging.getLogger("clinic.notification")
 
 #: Longer than the slowest delivery (SMTP gives up after 10 s), so that no second worker sends what a first still sends.
 LEASE = timedelta(seconds=45)
@@ -112,26 +115,42 @@ def deliver(*, key: int, now: datetime) -> bool:
     try:
         provider_id = send(message)
     except DeliveryError as error:
-        tries = message.attempts
-        if error.temporary and tries <= len(RETRIES):
-            held.update(
-                status=NotificationStatus.QUEUED.value,
-                lease_until=None,
-                due_at=now + RETRIES[tries - 1],
-                error=error.kind,
-            )
-        else:
-            held.update(status=NotificationStatus.FAILED.value, lease_until=None, error=error.kind)
+        _not_sent(held, message, error, now)
         return False
+    except Exception as error:
+        # A fault of ours in this one message (its words, its address): typed like any other, or its lease would be taken
+        # again without end.
+        log.exception("message_not_sent", extra={"notification": key, "error": type(error).__name__})
+        _not_sent(held, message, DeliveryError("unknown", temporary=True), now)
+        return False
+    # It left, and says so, also where somebody answered meanwhile.
+    left = Notification.objects.filter(pk=key, attempts=message.attempts).filter(
+        status__in=[NotificationStatus.LEASED.value, NotificationStatus.CANCELLED.value]
+    )
     return bool(
-        held.update(
+        left.update(
             status=NotificationStatus.SENT.value, lease_until=None, sent_at=now, provider_id=provider_id, error=""
         )
     )
 
 
+def _not_sent(held: QuerySet[Notification], message: Notification, error: DeliveryError, now: datetime) -> None:
+    """Let the message wait for its next try, or keep it as failed with its typed reason."""
+    tries = message.attempts
+    if error.temporary and tries <= len(RETRIES):
+        due_at = now + RETRIES[tries - 1]
+        held.update(status=NotificationStatus.QUEUED.value, lease_until=None, due_at=due_at, error=error.kind)
+    else:
+        held.update(status=NotificationStatus.FAILED.value, lease_until=None, error=error.kind)
+
+
 def cancel_unsent(*, reference: str, now: datetime) -> int:
-    """Cancel what has not been handed to a channel for this reference; return how many. Called in the acknowledging transaction."""
-    return Notification.objects.filter(reference=reference, status=NotificationStatus.QUEUED.value).update(
-        status=NotificationStatus.CANCELLED.value
+    """Cancel what has not left for this reference; return how many. Called in the acknowledging transaction.
+
+    What a worker holds is cancelled too: if that worker died, or fails, its message is not sent after the answer.
+    """
+    return (
+        Notification.objects.filter(reference=reference)
+        .unsent()
+        .update(status=NotificationStatus.CANCELLED.value, lease_until=None)
     )

@@ -96,6 +96,54 @@ def test_cancelling_leaves_what_was_sent_and_stops_what_was_not(site: Site, surg
     assert claim_due(now=now + timedelta(days=1)) == []
 
 
+def test_what_a_dead_worker_held_is_not_sent_after_the_answer(site: Site, surgeon: User, now: datetime) -> None:
+    queue(site, surgeon, now)
+    claim_due(now=now)
+    assert cancel_unsent(reference="escalation:1", now=now) == 1
+    assert claim_due(now=now + LEASE) == []
+
+
+def test_a_page_that_fails_while_somebody_answers_is_not_tried_again(
+    site: Site, surgeon: User, now: datetime, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.Answered"
+    queue(site, surgeon, now)
+    (key,) = claim_due(now=now)
+    assert not deliver(key=key, now=now)
+    assert Notification.objects.get().status == "cancelled"
+
+
+def test_a_page_that_leaves_while_somebody_answers_is_shown_as_sent(
+    site: Site, surgeon: User, now: datetime, settings: Any
+) -> None:
+    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.SentAndAnswered"
+    queue(site, surgeon, now)
+    (key,) = claim_due(now=now)
+    assert deliver(key=key, now=now)
+    assert Notification.objects.get().status == "sent"
+
+
+def test_a_message_that_cannot_be_written_fails_loudly_and_is_not_claimed_for_ever(
+    site: Site, surgeon: User, now: datetime
+) -> None:
+    queue(site, surgeon, now, kind="no_such_words")
+    tries = 0
+    while (row := Notification.objects.get()).status == "queued" and tries < 20:
+        (key,) = claim_due(now=row.due_at)
+        assert not deliver(key=key, now=row.due_at)
+        tries += 1
+    assert (row.status, row.error, tries) == ("failed", "unknown", 7)
+
+
+def test_a_server_that_greylists_is_tried_again(site: Site, surgeon: User, now: datetime, settings: Any) -> None:
+    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.Greylisting"
+    queue(site, surgeon, now)
+    (key,) = claim_due(now=now)
+    assert not deliver(key=key, now=now)
+    row = Notification.objects.get()
+    assert (row.status, row.error) == ("queued", "rejected")
+
+
 def test_a_deleted_address_does_not_strand_the_message(site: Site, surgeon: User, now: datetime) -> None:
     queue(site, surgeon, now)
     User.objects.filter(pk=surgeon.pk).update(email="")
@@ -139,3 +187,31 @@ class Unreachable:
     def send_messages(self, messages: Any) -> int:
         """Fail as smtplib does when the connection drops."""
         raise smtplib.SMTPServerDisconnected("gone")
+
+
+class Greylisting(Unreachable):
+    """A mail server that asks a sender it does not know to come again."""
+
+    def send_messages(self, messages: Any) -> int:
+        """Refuse the recipient for now."""
+        raise smtplib.SMTPRecipientsRefused({"surgeon@example.org": (450, b"Greylisted, try again in 300 s")})
+
+
+class Answered(Unreachable):
+    """A mail server that drops the line while somebody answers the escalation."""
+
+    def send_messages(self, messages: Any) -> int:
+        """Cancel as an acknowledgement does, then fail."""
+        row = Notification.objects.get()
+        cancel_unsent(reference=row.reference, now=row.created_at)
+        raise smtplib.SMTPServerDisconnected("gone")
+
+
+class SentAndAnswered(Unreachable):
+    """A mail server that takes the message while somebody answers the escalation."""
+
+    def send_messages(self, messages: Any) -> int:
+        """Cancel as an acknowledgement does, then accept."""
+        row = Notification.objects.get()
+        cancel_unsent(reference=row.reference, now=row.created_at)
+        return len(messages)
