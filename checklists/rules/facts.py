@@ -207,6 +207,8 @@ def _compared(evaluation: Evaluation, kind: str, instance: str) -> dict[str, Any
         value = _answer(evaluation, f"{item}.{limb}", scope)
         if isinstance(value, str):
             exam[limb] = value
+    if kind == "observation" and str(_answer(evaluation, f"{item}.awake", scope)).startswith("no"):
+        exam = {"leg_l": "not_testable", "leg_r": "not_testable", **exam}
     touch = _answer(evaluation, f"{item}.light_touch", scope)
     if isinstance(touch, str) and touch != "not_testable":
         exam["light_touch_l"] = "worse" if touch in {"worse_left", "worse_both"} else "as_baseline"

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from clinic.actions.audit import recording
 from clinic.channels import DeliveryError, send
@@ -144,13 +144,13 @@ def _not_sent(held: QuerySet[Notification], message: Notification, error: Delive
         held.update(status=NotificationStatus.FAILED.value, lease_until=None, error=error.kind)
 
 
-def cancel_unsent(*, reference: str, now: datetime) -> int:
+def cancel_unsent(*, reference: str, now: datetime, but_posts: Sequence[str] = ()) -> int:
     """Cancel what has not left for this reference; return how many. Called in the acknowledging transaction.
 
     What a worker holds is cancelled too: if that worker died, or fails, its message is not sent after the answer.
+    Messages to the holders of `but_posts` (`post` in their context) stay on their way.
     """
-    return (
-        Notification.objects.filter(reference=reference)
-        .unsent()
-        .update(status=NotificationStatus.CANCELLED.value, lease_until=None)
-    )
+    rows = Notification.objects.filter(reference=reference).unsent()
+    if but_posts:
+        rows = rows.filter(~Q(context__has_key="post") | ~Q(context__post__in=list(but_posts)))
+    return rows.update(status=NotificationStatus.CANCELLED.value, lease_until=None)

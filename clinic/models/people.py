@@ -38,6 +38,14 @@ class Site(models.Model):
     def __str__(self) -> str:
         return self.code
 
+    @property
+    def first_phone(self) -> tuple[str, str]:
+        """Name and number to ring first, empty where nobody entered one as it should be: a page leaves all the same."""
+        for entry in self.phone_list if isinstance(self.phone_list, list) else ():
+            if isinstance(entry, dict) and entry.get("number"):
+                return str(entry.get("name") or ""), str(entry["number"])
+        return "", ""
+
 
 class Room(models.Model):
     """A theatre of a site."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from clinic.models import NeuroExam, Procedure, TreatedLevel
 from clinic.vocabulary import ExamKind
 from complications.models import Complication
-from complications.rules.report import Exam, Neuro, better_of, read_exam, read_neuro
+from complications.rules.report import NOT_TESTED, Exam, Neuro, NotExaminable, better_of, read_exam, read_neuro
 from complications.rules.triggers import Context, Verdict, evaluate
 
 CANAL_CODES = ("LEK-EPI", "LEK-FOR")
@@ -93,6 +94,10 @@ def neuro_of_exam(exam: Mapping[str, Any]) -> Neuro:
     nested = {key: value for key, value in exam.items() if key in EXAM_KEYS}
     measured = {key: exam[key] for key in MEASURED if exam.get(key) is not None}
     neuro, _ = read_neuro({"exam": nested, **measured})
+    tried = any(exam.get(leg) in NOT_TESTED for leg in ("leg_l", "leg_r"))
+    if tried and not (neuro.exam and neuro.exam.tested):
+        # "Cannot be tested" is not normal, and not nothing either: somebody looks again within the hour (NT-09).
+        return replace(neuro, not_examinable=NotExaminable(None, "not testable"))
     return neuro
 
 

@@ -18,6 +18,7 @@ from complications.actions.standing import change, lock, note, person, refuse_cl
 from complications.models import Escalation
 from complications.queries.recipients import Recipient, may_answer
 from complications.rules.decision import Decided, Unreadable, read_decision
+from complications.rules.policy import RANKED
 from complications.vocabulary import Decision, EscalationStatus, EventKind, Milestone, Pathway, Tier
 
 __all__ = [
@@ -81,7 +82,8 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
             return
         changes["acknowledged_at"] = row.acknowledged_at
     first = row.responsible
-    cancel_unsent(reference=row.reference, now=now)
+    # Who cannot operate leaves the pages of those who can on their way (the on-call ranks go on being called).
+    cancel_unsent(reference=row.reference, now=now, but_posts=() if can else RANKED)
     if accepted:
         changes["arrived_at"] = None
     # After a decision a new owner is enough; before it the new one has to come to the bedside.

@@ -22,7 +22,7 @@ from complications.actions.reporting import raise_triggers
 from complications.models import Complication, ContactAttempt, Escalation, FollowUp
 from complications.models.follow_up import OBSERVATION, VISIT
 from complications.rules.follow_up import RED_FLAG_SYMPTOMS, Planned, default_plan, observations, plan, reminders
-from complications.rules.report import Neuro
+from complications.rules.report import Neuro, read_exam
 from complications.rules.triggers import FiredTrigger
 from complications.vocabulary import (
     FOLLOW_UP_ARROWS,
@@ -139,8 +139,12 @@ def sweep_unplanned(*, now: datetime, limit: int = 50) -> int:
     count = 0
     for procedure in rows:
         ended_at = procedure.ended_at or late
-        if plan_follow_ups(procedure=procedure, ended_at=ended_at, by=Actor.system("sweep"), now=now):
-            count += 1
+        try:
+            if plan_follow_ups(procedure=procedure, ended_at=ended_at, by=Actor.system("sweep"), now=now):
+                count += 1
+        except Exception:
+            # One that cannot be planned leaves the others their observations.
+            log.exception("follow_ups_not_planned", extra={"procedure": procedure.pk})
     return count
 
 
@@ -278,9 +282,12 @@ def end_follow_up(*, follow_up: FollowUp, to: FollowUpStatus, reason: str, by: A
 
 
 def complete_observations(*, procedure: Procedure, now: datetime) -> int:
-    """Mark the observations as done that an examination has answered; return how many."""
+    """Mark the observations as done that an examination has answered; return how many.
+
+    One in which nothing could be tested, or only pain and saturation were written down, answers none.
+    """
     exams = NeuroExam.objects.filter(procedure=procedure).exclude(kind=ExamKind.BASELINE.value)
-    times = sorted(exams.values_list("occurred_at", flat=True))
+    times = sorted(at for at, exam in exams.values_list("occurred_at", "exam") if read_exam(exam).tested)
     done = 0
     for row in FollowUp.objects.planned().filter(procedure=procedure, kind=OBSERVATION, target_at__lte=now):
         before = (row.closes_at - row.target_at) * 2

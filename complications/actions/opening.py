@@ -52,8 +52,8 @@ def policy_in_force(site: Site) -> tuple[dict[str, Any], int]:
     if row is not None and not check(data := {**row.data, **frame}):
         return data, row.version
     data = {**default_policy(), **frame}
-    first = next(iter(site.phone_list), {"name": "", "number": ""})
-    data["backstop"] = {"name": str(first["name"]) or "Switchboard", "phone": str(first["number"]) or "switchboard"}
+    name, number = site.first_phone
+    data["backstop"] = {"name": name or "Switchboard", "phone": number or "switchboard"}
     return data, 0
 
 

@@ -41,7 +41,7 @@ def send(
         "reference": row.short,
         "pathway": row.pathway,
         "path": f"/escalations/{row.public_id}/",
-        "call_back": next((str(entry["number"]) for entry in row.site.phone_list), ""),
+        "call_back": row.site.first_phone[1],
         **(words or {}),
     }
     messages: list[Message] = []

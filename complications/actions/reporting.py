@@ -159,6 +159,7 @@ def _set_timers(procedure: Procedure, verdict: Verdict, by: Actor, now: datetime
             due_at=wanted.due_at,
             trigger=wanted.trigger,
             unless=wanted.unless,
+            never_later=True,
             by=by,
             now=now,
         )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, Value
+from django.db.models.functions import Least
 
 from clinic.actions.audit import recording
 from clinic.models import Actor, NeuroExam, Procedure
@@ -23,15 +24,22 @@ def set_timer(
     by: Actor,
     now: datetime,
     reason: str = "",
+    never_later: bool = False,
 ) -> Timer:
     """Set the timer `key` of a procedure, or move the one that is pending; it fires `trigger` at `due_at`.
+
+    With `never_later` one that is pending keeps its time where that is earlier: hour after hour "cannot be examined"
+    must not put off the call that the first of them began.
 
     `unless` names what makes it pointless: `legs_examined`, `legs_and_saddle_examined`, or words for the reader, in
     which case whoever set it drops it.
     """
     with recording(by=by, now=now) as trail:
         moved = Timer.objects.filter(procedure=procedure, key=key, status=PENDING).update(
-            due_at=due_at, trigger=trigger, unless=unless[:300], reason=reason[:300]
+            due_at=Least("due_at", Value(due_at)) if never_later else due_at,
+            trigger=trigger,
+            unless=unless[:300],
+            reason=reason[:300],
         )
         if not moved:
             Timer.objects.bulk_create(

@@ -104,7 +104,9 @@ def members_who_may_answer(row: Escalation, recipients: Sequence[Recipient]) -> 
     """Return the user ids of those who may take responsibility."""
     users = [one.user.pk for one in recipients if one.user is not None]
     roles = [str(role) for role in ANSWERING.get(row.pathway, ())]
-    members = Membership.objects.filter(site=row.site, user__in=users, role__in=roles, is_active=True)
+    members = Membership.objects.filter(
+        site=row.site, user__in=users, role__in=roles, is_active=True, user__is_active=True
+    )
     return set(members.values_list("user_id", flat=True))
 
 

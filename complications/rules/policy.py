@@ -9,7 +9,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,6 +27,17 @@ POSTS = (
     "head_of_department",
     "duty_manager",
     "backstop",
+)
+
+CLOCKS = (
+    "ack",
+    "bedside",
+    "imaging_requested",
+    "imaging_done",
+    "imaging_limit",
+    "decision",
+    "theatre_target",
+    "theatre_limit",
 )
 
 
@@ -70,7 +81,11 @@ class Policy:
     def __init__(self, data: Mapping[str, Any]) -> None:
         self.data = data
         self.scale = max(1, int(data.get("time_scale", 1)))
-        self.zone = ZoneInfo(str(data.get("timezone", "UTC")))
+        try:
+            self.zone = ZoneInfo(str(data.get("timezone", "UTC")))
+        except (KeyError, ValueError):
+            # Quiet hours at the wrong hour are a nuisance; a case that cannot be opened is a harm.
+            self.zone = ZoneInfo("UTC")
 
     def minutes(self, number: float) -> timedelta:
         """Return `number` policy minutes as time that passes."""
@@ -148,7 +163,42 @@ def _default_text() -> str:
 
 
 def check(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """Return (field, code, detail) for everything that forbids using the policy `data`; empty = it may be used."""
+    """Return (field, code, detail) for everything that forbids using the policy `data`; empty = it may be used.
+
+    Never raise: what cannot be read forbids it too, and each question that a running case asks is asked once here.
+    """
+    try:
+        wrong = _faults(data)
+        if not wrong:
+            _rehearse(data)
+    except Exception as error:
+        detail = (
+            f"Something in this policy cannot be used ({type(error).__name__}: {error}). Compare it with the default."
+        )
+        return [("", "unreadable", detail)]
+    return wrong
+
+
+def _rehearse(data: Mapping[str, Any]) -> None:
+    """Ask everything that an open case may ask of its policy, through a day and a night; raise what a case would."""
+    policy = Policy(data)
+    for tier in Tier:
+        for key in (*CLOCKS, "arrival_grace_min"):
+            policy.number(tier, key)
+        for key in ("call_back_min", "patient_arrived_min"):
+            policy.at_home(tier, key)
+        policy.report_limit(tier)
+        for hour in range(24):
+            quiet = policy.quiet_until(tier, datetime(2026, 1, 1, hour, tzinfo=UTC))
+            if quiet and set(quiet[1]) - set(POSTS):
+                raise ValueError("quiet.to_now names a post that is not known")
+        for pathway in Pathway:
+            policy.ladder(tier, pathway)
+    policy.longest_wait()
+    policy.idle_check  # noqa: B018 - asked for its fault
+
+
+def _faults(data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     wrong: list[tuple[str, str, str]] = []
     contact = data.get("backstop") or {}
     if not isinstance(contact, Mapping) or not (contact.get("email") or contact.get("phone")):

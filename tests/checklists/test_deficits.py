@@ -269,3 +269,32 @@ def test_a_symptom_that_was_unticked_before_the_tablet_found_the_network_pages_a
     key = f"POS-NEU-01|leg_r|||{one}"
     send(runs["post"], tick(key, "weaker"), tick(key, None), by=ward.nurse)
     assert Escalation.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "asleep", [{"awake": "no_sedated"}, {"awake": "no_block", "leg_l": "not_testable", "leg_r": "not_testable"}]
+)
+def test_an_observation_of_a_patient_who_cannot_be_examined_is_no_examination(
+    ward: Ward, runs: dict[str, Run], asleep: dict[str, Any]
+) -> None:
+    now = database_now()
+    plan_follow_ups(procedure=ward.procedure, ended_at=now - timedelta(hours=1), by=ward.by_nurse, now=now)
+    due = FollowUp.objects.filter(kind="observation", target_at__lte=now)
+    planned = due.count()
+    answer(runs["post"], observation(**asleep, spo2=97), by=ward.nurse)
+    timer = Timer.objects.get(trigger="NT-09")
+    assert timer.due_at - database_now() <= timedelta(minutes=60)
+    assert due.filter(status="planned").count() == planned > 0
+    answer(runs["post"], observation(**asleep), by=ward.nurse)
+    assert Timer.objects.get(trigger="NT-09").due_at == timer.due_at
+    answer(runs["post"], observation(awake="yes", leg_l="as_baseline", leg_r="as_baseline"), by=ward.nurse)
+    timer.refresh_from_db()
+    assert timer.status == "dropped"
+    assert due.filter(status="planned").count() < planned
+
+
+def test_a_saturation_alone_answers_no_planned_observation(ward: Ward, runs: dict[str, Run]) -> None:
+    now = database_now()
+    plan_follow_ups(procedure=ward.procedure, ended_at=now - timedelta(hours=1), by=ward.by_nurse, now=now)
+    answer(runs["post"], observation(spo2=97, nrs_back=3), by=ward.nurse)
+    assert not FollowUp.objects.filter(kind="observation", status="done").exists()

@@ -57,6 +57,15 @@ def test_the_policy_that_ships_is_accepted_once_it_has_a_backstop() -> None:
         ("tiers.t1.at_home", {}, "missing"),
         ("tiers.t3", None, "missing"),
         ("pathways.medical.repeat", ["medical_on_call"], "no_backstop"),
+        ("pathways", ["medical"], "unreadable"),
+        ("tiers.t0.report", "soon", "unreadable"),
+        ("tiers.t0.arrival_grace_min", "five", "unreadable"),
+        ("tiers.t1.at_home", {"call_back_min": "soon"}, "unreadable"),
+        ("tiers.t2.quiet", {"from": "25:00", "to": "07:00", "to_now": ["nurse_in_charge"]}, "unreadable"),
+        ("tiers.t2.quiet", {"from": "20:00", "to": "07:00"}, "unreadable"),
+        ("tiers.t2.quiet", {"from": "20:00", "to": "07:00", "to_now": ["janitor"]}, "unreadable"),
+        ("tiers.t3.theatre_limit", "late", "unreadable"),
+        ("time_scale", "fast", "unreadable"),
     ],
 )
 def test_a_policy_that_could_strand_somebody_is_refused(path: str, value: Any, code: str) -> None:

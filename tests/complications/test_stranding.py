@@ -1,0 +1,123 @@
+"""What must not strand a case: settings that somebody broke, people who left, one bad row among good ones."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from clinic.lib.problems import Denied
+from clinic.models import Notification, Procedure, Site, User
+from clinic.vocabulary import Role
+from complications.actions.engine import advance_due
+from complications.actions.escalation import acknowledge
+from complications.actions.follow_up import sweep_unplanned
+from complications.actions.links import acknowledge_by_link, link_token
+from complications.actions.reminders import fire_timers
+from complications.actions.reporting import raise_triggers
+from complications.models import AcknowledgeLink, Escalation, EscalationPolicy, FollowUp, Timer
+from complications.rules.policy import RANKED, default_policy
+from tests.make import make_procedure, make_user
+from tests.make_complications import BACKSTOP, Ward, make_escalation, make_report, make_ward, weak_leg
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ward(now: datetime) -> Ward:
+    return make_ward(now)
+
+
+def observe(ward: Ward, now: datetime, exam: dict[str, Any]) -> None:
+    raise_triggers(
+        procedure=ward.procedure,
+        triggers=[],
+        source="run:1:2",
+        occurred_at=now,
+        exam=exam,
+        by=ward.by_nurse,
+        now=now,
+    )
+
+
+@pytest.mark.parametrize("phones", [[{"label": "Switchboard"}], ["112"], {"Switchboard": "112"}, [None]])
+def test_a_telephone_list_that_was_entered_wrongly_stops_no_page(ward: Ward, now: datetime, phones: Any) -> None:
+    Site.objects.filter(pk=ward.site.pk).update(phone_list=phones)
+    ward.site.refresh_from_db()
+    ward.procedure.site = ward.site
+    make_escalation(ward, now)
+    assert advance_due(now=now).failed == 0
+    assert Notification.objects.filter(kind="escalation_page").exists()
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"tiers": {}},
+        {"tiers": []},
+        {**default_policy(), "backstop": BACKSTOP, "pathways": ["medical"]},
+        {**default_policy(), "backstop": "the switchboard"},
+        {**default_policy(), "backstop": BACKSTOP, "tiers": {**default_policy()["tiers"], "t0": "at once"}},
+    ],
+)
+def test_a_policy_that_cannot_be_read_falls_back_to_the_one_that_ships(
+    ward: Ward, now: datetime, broken: dict[str, Any]
+) -> None:
+    EscalationPolicy.objects.create(site=ward.site, version=2, data=broken, created_at=now)
+    escalation = make_escalation(ward, now)
+    assert escalation.policy_version == 0
+    advance_due(now=now)
+    assert Notification.objects.filter(kind="escalation_page").exists()
+
+
+def test_a_time_zone_that_nobody_knows_stops_no_page(ward: Ward, now: datetime) -> None:
+    ward.site.timezone = "Europe/Instanbul"
+    ward.site.save()
+    ward.procedure.site = ward.site
+    make_report(ward, now, neuro=weak_leg(2))
+    assert advance_due(now=now).failed == 0
+    assert Notification.objects.filter(kind="escalation_page").exists()
+
+
+def test_hour_after_hour_not_examinable_calls_after_the_first_hour(ward: Ward, now: datetime) -> None:
+    asleep = {"leg_l": "not_testable", "leg_r": "not_testable"}
+    for minutes in (0, 20, 40):
+        observe(ward, now + timedelta(minutes=minutes), asleep)
+    timer = Timer.objects.get(procedure=ward.procedure, key="not_examinable")
+    assert timer.due_at == now + timedelta(minutes=60)
+    assert fire_timers(now=now + timedelta(minutes=60)) == 1
+    assert Escalation.objects.get().triggers[0]["trigger"] == "NT-09"
+
+
+def test_somebody_who_left_cannot_answer_by_the_link_they_still_have(ward: Ward, now: datetime) -> None:
+    escalation = make_escalation(ward, now)
+    link = AcknowledgeLink.objects.create(
+        escalation=escalation, user=ward.first, created_at=now, expires_at=now + timedelta(hours=1)
+    )
+    User.objects.filter(pk=ward.first.pk).update(is_active=False)
+    with pytest.raises(Denied):
+        acknowledge_by_link(token=link_token(link.public_id), eta_minutes=5, now=now)
+    escalation.refresh_from_db()
+    assert escalation.status == "paging"
+
+
+def test_the_answer_of_who_cannot_operate_leaves_the_pages_of_those_who_can(ward: Ward, now: datetime) -> None:
+    escalation = make_escalation(ward, now)
+    advance_due(now=now)
+    radiologist = make_user(ward.site, Role.SURGEON, can_decompress=False)
+    acknowledge(escalation=escalation, eta_minutes=5, by=ward.by(radiologist), now=now + timedelta(seconds=1))
+    waiting = Notification.objects.unsent().filter(kind="escalation_page")
+    assert {message.recipient for message in waiting} == {ward.first}
+    assert {message.context["post"] for message in waiting} <= set(RANKED)
+
+
+def test_one_procedure_that_cannot_be_planned_leaves_the_others_their_observations(ward: Ward, now: datetime) -> None:
+    broken = ward.procedure
+    good = make_procedure(ward.site, ward.operator)
+    Procedure.objects.filter(pk__in=[broken.pk, good.pk]).update(ended_at=now - timedelta(hours=1))
+    other_site = Site.objects.create(code=f"s{uuid.uuid4().hex[:8]}", name="Broken", timezone="Nowhere/Land")
+    Procedure.objects.filter(pk=broken.pk).update(site=other_site)
+    assert sweep_unplanned(now=now) == 1
+    assert FollowUp.objects.filter(procedure=good).exists()
