@@ -16,7 +16,7 @@ from complications.rules.catalogue import complications
 from complications.rules.grading import Grades, check_treatment, derive
 from complications.rules.report import Neuro, Report, Trouble, read_neuro
 from complications.rules.triggers import FiredTrigger, Verdict
-from complications.vocabulary import Pathway, Symptom, Tier, spine_region
+from complications.vocabulary import Pathway, Setting, Symptom, Tier, spine_region
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def escalate(
             pathway=pathway,
             tier=tier,
             triggers=triggers,
-            setting=report.place,
+            setting=Setting(row.setting),
             source=f"complication:{row.public_id}",
             found_at=row.occurred_at,
             reported_at=report.reported_at,

@@ -26,7 +26,7 @@ from complications.rules.catalogue import complications
 from complications.rules.grading import Grades, derive, worst
 from complications.rules.report import Report
 from complications.rules.triggers import Verdict
-from complications.vocabulary import COMPLICATION_ARROWS, ComplicationStatus, Setting, Source
+from complications.vocabulary import COMPLICATION_ARROWS, ComplicationStatus, Pathway, Setting, Source, Tier
 
 
 def draft_complication(
@@ -131,6 +131,7 @@ def correct_complication(
             "change_reason": reason.strip()[:1000],
         }
         was = row.status
+        called = _called_for(row) if was == ComplicationStatus.REPORTED.value else {}
         if status is not None and status.value != row.status:
             move(row, to=status.value, arrows=COMPLICATION_ARROWS, noun="complication", **columns)
         else:
@@ -141,13 +142,21 @@ def correct_complication(
         subject = f"complication:{row.public_id}"
         trail.add(stream=stream, action="complication.corrected", subject=subject, data=data)
         escalations: list[Escalation] = []
-        if row.status == ComplicationStatus.REPORTED.value and (
-            "type" in changes or was != row.status or "fields" in changes
-        ):
-            facts = facts_of(row.code, row.level, row.symptomatic, row.fields, None, Verdict())
-            opens = opens_of(row.code, facts, Verdict())
+        if row.status == ComplicationStatus.REPORTED.value:
+            # Only what the correction makes worse pages: an edited text must not wake anybody for a case long closed.
+            opens = {
+                pathway: tier
+                for pathway, tier in _called_for(row).items()
+                if pathway not in called or tier.worse_than(called[pathway])
+            }
             escalations = escalate(row, row.procedure, opens, Verdict(), report, by, now, trail)
     return ReportResult(row, grades, escalations, numbers_to_call(row))
+
+
+def _called_for(row: Complication) -> dict[Pathway, Tier]:
+    """Return whom the entry calls by its code and fields."""
+    facts = facts_of(row.code, row.level, row.symptomatic, row.fields, None, Verdict())
+    return opens_of(row.code, facts, Verdict())
 
 
 def _as_report(row: Complication, changes: Mapping[str, Any]) -> Report:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from clinic.actions.audit import Recording, recording
 from complications.actions.opening import UNANSWERED
@@ -46,6 +46,10 @@ def advance_due(*, now: datetime, limit: int = 100, only: Sequence[int] | None =
     for key in list(rows.values_list("pk", flat=True)[:limit]):
         try:
             advanced += _advance(key, now)
+        except OperationalError as error:
+            # Somebody holds a row, or the database is going away: still due, and found again within seconds.
+            failed += 1
+            log.warning("escalation_held", extra={"escalation": key, "error": type(error).__name__})
         except Exception as error:
             failed += 1
             log.exception("escalation_not_advanced", extra={"escalation": key, "error": type(error).__name__})

@@ -54,6 +54,9 @@ def plan_follow_ups(*, procedure: Procedure, ended_at: datetime, by: Actor, now:
         for number, (due, late) in enumerate(observations(ended_at, close_watch=_close_watch(procedure)), start=1):
             one = Planned(OBSERVATION_CODE, f"{number:02d}", due, due, late, "ward")
             wanted[(one.code, one.part)] = (OBSERVATION, _scaled(one, ended_at, scale))
+    # A procedure that is planned late does not page for observations that nobody could have known of.
+    gone = now - timedelta(hours=1) / scale
+    wanted = {key: one for key, one in wanted.items() if one[0] == VISIT or one[1].closes_at >= gone}
     with recording(by=by, now=now) as trail:
         known = {(row.code, row.part): row for row in FollowUp.objects.filter(procedure=procedure)}
         fresh = [_row(procedure, kind, contact, now) for key, (kind, contact) in wanted.items() if key not in known]
@@ -127,7 +130,7 @@ def _date_again(row: FollowUp, contact: Planned) -> bool:
 def sweep_unplanned(*, now: datetime, limit: int = 50) -> int:
     """Plan for procedures that ended, or were begun hours ago, without anybody signing the sign out; return how many."""
     late = now - timedelta(hours=4)
-    ended = Q(ended_at__lte=now - timedelta(minutes=30))
+    ended = Q(ended_at__lte=now - timedelta(minutes=30), ended_at__gte=now - timedelta(days=3))
     begun = Q(ended_at__isnull=True, incision_at__lte=late, incision_at__gte=now - timedelta(days=2))
     rows = (
         Procedure.objects.filter(ended | begun, created_at__gte=now - timedelta(days=30))

@@ -132,6 +132,7 @@ def _join(row: Escalation, finding: Finding, by: Actor, now: datetime, trail: Re
     fresh = [one for one in finding.as_json() if (one["trigger"], one["tier"], one["reason"]) not in known]
     news = finding.by_person or bool(fresh)
     effect = join(row.standing(), finding.tier, news=news)
+    waits_for_morning = row.origin > now and not effect.raised
     if finding.complication is not None:
         row.complications.add(finding.complication)
     changes: dict[str, Any] = {"triggers": sorted([*row.triggers, *fresh], key=lambda one: one["tier"])}
@@ -150,7 +151,8 @@ def _join(row: Escalation, finding: Finding, by: Actor, now: datetime, trail: Re
     change(row, now=now, status=status, **changes)
     kind = EventKind.TIER_RAISED if effect.raised else EventKind.JOINED
     event = note(row, kind, by=by, now=now, trail=trail, data=data)
-    _tell(row, effect, before, f"e{event.seq}", now)
+    if not waits_for_morning:
+        _tell(row, effect, before, f"e{event.seq}", now)
     wake_engine()
 
 

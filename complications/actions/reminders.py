@@ -164,7 +164,7 @@ def _visit(row: FollowUp, now: datetime, trail: Recording) -> None:
         return
     last = looks == len(moments) - 1
     late = now > row.closes_at
-    people = [row.owner] if row.owner is not None and row.owner.is_active else _follow_up_nurses(row)
+    people = _people_for(row, now)
     kind = "follow_up_overdue" if last else "follow_up_reminder"
     _message(row, people, kind, f"look{looks}", now, urgent=False, late=late)
     changes = {"looks": looks, "next_look_at": _next_look(row, looks), "late": row.late or late}
@@ -240,6 +240,17 @@ def remind_drafts(*, now: datetime) -> int:
         ]
         count += queue_notifications(messages, by=SYSTEM, now=now)
     return count
+
+
+def _people_for(row: FollowUp, now: datetime) -> list[User]:
+    """Return the owner, for a contact on the ward the nurse in charge, else the follow-up nurses."""
+    if row.owner is not None and row.owner.is_active:
+        return [row.owner]
+    if row.channel == "ward":
+        found = [shift.user for shift in Shift.objects.on_duty(row.site, now) if shift.post == Post.NURSE_IN_CHARGE]
+        if found:
+            return found
+    return _follow_up_nurses(row)
 
 
 def _follow_up_nurses(row: FollowUp) -> list[User]:

@@ -117,7 +117,7 @@ def _report(
         reported_by=by.user,
         detected_by=report.detected_by[:40],
         source=report.source.value,
-        setting=report.place.value,
+        setting=report.place(procedure.left_hospital_at, now).value,
         narrative=report.narrative,
         fields=dict(mapping(report.fields)),
         treatment=dict(mapping(report.treatment)),
@@ -187,7 +187,8 @@ def raise_triggers(
     found = list(triggers)
     verdict = Verdict()
     kind = source.partition(":")[0]
-    place = setting or (Source.FOLLOW_UP if kind == "follow_up" else Source.RUN).setting
+    gone = procedure.left_hospital_at is not None and procedure.left_hospital_at <= occurred_at
+    place = setting or (Source.FOLLOW_UP if kind == "follow_up" or gone else Source.RUN).setting
     if exam:
         verdict = assess(procedure, neuro_of_exam(exam), now=now, is_report=False, by_patient=kind == "follow_up")
         found += verdict.triggers

@@ -191,10 +191,13 @@ class Report:
     source: Source = Source.FORM
     troubles: tuple[Trouble, ...] = ()
 
-    @property
-    def place(self) -> Setting:
-        """The setting given, or the one that its source implies: a missing field never refuses a report."""
-        return self.setting or self.source.setting
+    def place(self, left_at: datetime | None, now: datetime) -> Setting:
+        """Return the setting given; else at home for who has left the hospital, else what the source implies (E1)."""
+        if self.setting is not None:
+            return self.setting
+        if left_at is not None and left_at <= now:
+            return Setting.AT_HOME
+        return self.source.setting
 
     @property
     def by_patient(self) -> bool:

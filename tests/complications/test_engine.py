@@ -262,6 +262,27 @@ def test_a_prompt_case_at_night_tells_the_nurse_now_and_the_others_at_seven(now:
     assert {ward.first, ward.operator} <= paged(row)
 
 
+def test_a_second_prompt_report_at_night_waits_for_the_morning_too_and_a_worse_one_does_not(now: datetime) -> None:
+    night = now.replace(hour=22)
+    ward = make_ward(night)
+    row = make_escalation(ward, night, type="LEK-EPI", level="L1")
+    make_escalation(ward, after(night, 5), type="LEK-FOR", level="L2")
+    advance_due(now=after(night, 6))
+    assert paged(row) == set()
+    make_escalation(ward, after(night, 30))
+    advance_due(now=after(night, 30))
+    assert ward.first in paged(row)
+
+
+def test_a_plan_made_late_pages_for_nothing_that_nobody_could_have_known_of(ward: Ward, now: datetime) -> None:
+    planned(ward, now - timedelta(hours=30))
+    FollowUp.objects.all().delete()
+    plan_follow_ups(procedure=ward.procedure, ended_at=now - timedelta(hours=30), by=ward.by_nurse, now=now)
+    remind_due(now=now)
+    assert Escalation.objects.count() == 0
+    assert FollowUp.objects.filter(kind="observation").exists()
+
+
 def test_a_tablet_that_was_offline_starts_the_steps_that_would_have_been_due(ward: Ward, now: datetime) -> None:
     fired = FiredTrigger("NT-14", Tier.T0, "a leg does not move on command")
     pressed = after(now, -12)

@@ -302,3 +302,20 @@ def test_what_was_reported_is_never_deleted(ward: Ward, now: datetime) -> None:
     assert escalation is not None
     with pytest.raises(Exception, match=r"append.only|permission denied"):
         escalation.events.all().delete()
+
+
+def test_an_edited_text_wakes_nobody_and_a_worse_fact_does(ward: Ward, now: datetime) -> None:
+    row = make_report(ward, now, type="LEK-EPI", level="L1", fields={"canal_percent": 10}).complication
+    Escalation.objects.update(status="raised_in_error", next_due_at=None, closed_at=now)
+    assert correct(row, ward, now, narrative="seen on CT", fields={"canal_percent": 12}).escalation is None
+    worse = correct(row, ward, now, fields={"canal_percent": 30})
+    assert worse.escalation is not None
+    assert worse.escalation.tier == "t1"
+
+
+def test_who_has_left_the_hospital_is_at_home(ward: Ward, now: datetime) -> None:
+    ward.procedure.left_hospital_at = now - timedelta(hours=1)
+    ward.procedure.save()
+    found = make_report(ward, now).escalation
+    assert found is not None
+    assert found.setting == "at_home"
