@@ -5,7 +5,7 @@ import os
 import sys
 
 # These change tables, or say what would change: they log in as the role that owns them.
-AS_OWNER = {"migrate", "prepare", "roles", "showmigrations", "sqlmigrate"}
+AS_OWNER = {"migrate", "prepare", "restored", "roles", "showmigrations", "sqlmigrate"}
 
 
 def main() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
+import subprocess
+import sys
 import threading
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 import zstandard
+from django.conf import settings
 from django.db import connection
 
 from clinic.actions.exports import end_abandoned
@@ -19,6 +24,7 @@ from clinic.lib.clock import database_now
 from clinic.lib.stream import SLOTS, Reader, encoder
 from clinic.lib.triples import Triple
 from clinic.models import Actor, AuditEntry, Export, Procedure, Site, User
+from clinic.queries import verify_audit
 from clinic.vocabulary import Role
 from tests.exporting import Pulled, pull, puller, settle
 from tests.make import make_actor, make_export, make_procedure, make_site, make_user
@@ -232,6 +238,29 @@ class TestIncrements:
         settle()
         second = good(pull(client, "procedures", status="in_progress", since=first.headers["Export-As-Of"]))
         assert {row["procedure"] for row in second.rows} == {str(slow.public_id), str(fast.public_id)}
+
+    def test_a_restore_begins_an_epoch_and_the_increments_go_on(self, site: Site, administrator: User) -> None:
+        before = make_procedure(site)
+        settle()
+        client = puller(administrator)
+        first = good(pull(client, "procedures"))
+        # What a dump brings into a fresh cluster: rows whose transactions lie far ahead of its own.
+        with psycopg.connect(os.environ["DATABASE_RESET_URL"], autocommit=True) as superuser:
+            superuser.execute("SET session_replication_role = replica")
+            superuser.execute("UPDATE clinic_procedureversion SET change_xid = '99999999'::xid8")
+        assert good(pull(client, "procedures")).rows == []
+        program = [sys.executable, "manage.py", "restored"]
+        done = subprocess.run(program, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout) == (0, "Changes from now on belong to epoch 2.\n"), done.stderr
+        after = make_procedure(site)
+        settle()
+        rows = good(pull(client, "procedures")).rows
+        assert [row["procedure"] for row in rows] == [str(before.public_id), str(after.public_id)]
+        assert [row["change_epoch"] for row in rows] == ["1", "2"]
+        increment = good(pull(client, "procedures", since="1.99999999.99999999"))
+        assert [row["procedure"] for row in increment.rows] == [str(after.public_id)]
+        assert first.rows[0]["procedure"] == str(before.public_id)
+        assert verify_audit().exit_code == 0
 
     def test_the_same_as_of_gives_the_same_bytes(self, site: Site, administrator: User) -> None:
         procedure = make_procedure(site)

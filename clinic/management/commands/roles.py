@@ -13,7 +13,7 @@ from clinic.lib import roles
 from clinic.lib.roles import AUDITOR, BACKUP, Rights
 
 # Tables of Django itself that only migrations write.
-READ_ONLY = {"django_migrations", "django_content_type", "auth_permission"}
+READ_ONLY = {"django_migrations", "django_content_type", "auth_permission", "clinic_epoch"}
 
 
 class Command(BaseCommand):
