@@ -11,15 +11,17 @@ from zoneinfo import ZoneInfo
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from clinic.access import Caller, authorize, session_caller
 from clinic.actions.access import record_denial
 from clinic.lib import logs
 from clinic.lib.clock import database_now
-from clinic.lib.problems import NotLoggedIn, Problem
+from clinic.lib.problems import Invalid, NotLoggedIn, Problem
 from clinic.models import User
 from clinic.vocabulary import Via
 
@@ -103,6 +105,8 @@ class MatrixMiddleware:
         """Turn a refusal that a page raised into a sentence with a remedy."""
         if isinstance(error, NotLoggedIn):
             return redirect_to_login(request.get_full_path())
+        if isinstance(error, DataError):
+            error = Invalid("unreadable", _("A value holds what cannot be stored. Go back and correct it."))
         return problem_page(request, error) if isinstance(error, Problem) else None
 
 

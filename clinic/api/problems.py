@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError, OperationalError
+from django.db import DatabaseError, DataError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -55,6 +55,9 @@ def as_problem(error: Exception) -> Problem | None:
     match error:
         case Problem():
             return error
+        case DataError():
+            # NUL in a text, a number that no column holds: the input is at fault, and its words stay unsaid.
+            return Invalid("unreadable", "A value holds what cannot be stored, e.g. the character NUL.")
         case Http404():
             return NotFound()
         case PermissionDenied() | exceptions.PermissionDenied():

@@ -15,9 +15,11 @@ from django.urls import reverse
 from hypothesis import HealthCheck, Phase, given, settings
 
 from clinic.access import matrix
+from clinic.models import Membership
 from clinic.vocabulary import Role
 from tests.clients import ApiClient
 from tests.described import description, operations
+from tests.make import make_site, make_user
 from tests.matrix_targets import ARGUMENTS, QUERIES, Place
 
 pytestmark = [pytest.mark.django_db, pytest.mark.fuzz]
@@ -78,3 +80,26 @@ def test_no_input_is_answered_with_a_fault(operation: str) -> None:
         assert answer.status_code < 500, (answer.status_code, case.query, case.body)
 
     examples()
+
+
+NUL = "a%00b"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"/api/v1/board/?room={NUL}",
+        f"/api/v1/procedures/?operator={NUL}",
+        f"/api/v1/complications/?operator={NUL}",
+        f"/audit/?stream={NUL}",
+        f"/inbox/?reference={NUL}",
+    ],
+)
+def test_a_character_that_no_text_holds_is_the_senders_mistake(path: str) -> None:
+    site = make_site()
+    user = make_user(site, Role.ADMINISTRATOR)
+    for role in (Role.AUDITOR, Role.SURGEON):
+        Membership.objects.create(user=user, site=site, role=str(role))
+    client = ApiClient(raise_request_exception=False)
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    assert client.get(path).status_code < 500
