@@ -20,7 +20,7 @@ from tests.described import description
 from tests.make import make_site, make_user
 
 #: the packages that say of each of their views what it takes and gives
-PACKAGES = ("clinic", "checklists")
+PACKAGES = ("clinic", "complications", "checklists")
 
 
 def urlpatterns_of(packages: Sequence[str]) -> list[URLPattern | URLResolver]:
