@@ -56,7 +56,7 @@ class Command(BaseCommand):
         if not Definition.objects.exists():
             publish_definitions(definitions=catalogue(), by=BY, now=now)
         for site in Site.objects.filter(code__in=LISTS):
-            plan_today(site, now)
+            plan_today(site, {name: account.pin for name, account in accounts.items()}, now)
         self.stdout.write(f"{len(accounts)} accounts in {settings.DATA_DIR}/demo-accounts.json")
 
     def history(self, *, scale: float, **options: Any) -> None:

@@ -48,7 +48,7 @@ def _write_site(site: Site, count: int, now: datetime) -> int:
     if known >= count:
         return 0
     # The same seed: a second run makes the same cases, and leaves out those that are there.
-    chance = random.Random(f"history {site.public_id}")  # noqa: S311 - made-up cases, not secrets
+    chance = random.Random(f"history {site.code}")  # noqa: S311 - made-up cases, not secrets
     zone = ZoneInfo(site.timezone)
     today = now.astimezone(zone).date()
     team = Team.of(site)
@@ -82,13 +82,14 @@ def with_a_deficit(year: list[Case]) -> list[Case]:
     """
     if any(event.deficit for case in year for event in case.events):
         return year
-    for case in year:
-        for event in case.events:
-            if event.code == "LEK-EPI":
-                code = "NEU-COR" if event.level[0] in "CT" else "NEU-CES"
-                found = case.ended_at + timedelta(hours=2)
-                case.events.append(Event(code, event.level, found, True, "clinical", True))
-                return year
+    leaks = [(case, event) for case in year for event in case.events if event.code == "LEK-EPI"]
+    case = leaks[0][0] if leaks else year[len(year) // 2]
+    level = leaks[0][1].level if leaks else case.levels[0].level
+    if not leaks:
+        case.events.append(Event("LEK-EPI", level, case.ended_at, False, "fluoroscopy"))
+        case.levels[0].leak_sites.append("epidural")
+    code = "NEU-COR" if level[0] in "CT" else "NEU-CES"
+    case.events.append(Event(code, level, case.ended_at + timedelta(hours=2), True, "clinical", True))
     return year
 
 

@@ -59,7 +59,7 @@ SITE_A = Place(
         Person("followup", "Sevgi Arslan", (Role.FOLLOW_UP_NURSE,)),
         Person("admin", "Katarina Novak", (Role.ADMINISTRATOR,)),
         Person("auditor", "Henrik Visser", (Role.AUDITOR,)),
-        Person("radiologist", "Dr. Paolo Ferretti", (Role.SURGEON,), logs_in=False, can_decompress=False),
+        Person("radiologist", "Dr. Paolo Ferretti", (Role.SURGEON,), can_decompress=False),
         Person("physician", "Dr. Hanna Bauer", (Role.SURGEON,), logs_in=False, can_decompress=False),
         Person("director", "Dr. Orhan Tekin", (Role.SURGEON,), logs_in=False),
     ),
