@@ -63,7 +63,7 @@ check: $(DEV)
 	$(PY) manage.py makemigrations --check --dry-run
 	@echo "check --deploy, with the settings of a deployment"
 	@DEMO=0 DEBUG=0 SECRET_KEY=$$($(PY) -c 'import secrets; print(secrets.token_urlsafe(60))') \
-		ALLOWED_HOSTS=clinic.example.org BASE_URL=https://clinic.example.org \
+		ALLOWED_HOSTS=clinic.example.org BASE_URL=https://clinic.example.org EMAIL_HOST=mail.example.org \
 		$(PY) manage.py check --deploy --fail-level WARNING
 
 bench: $(DEV)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -39,3 +40,13 @@ def route_names(patterns: Sequence[URLPattern | URLResolver], prefix: str = "") 
             yield from route_names(pattern.url_patterns, f"{prefix}{pattern.pattern}")
         else:
             yield pattern.name or f"{prefix}{pattern.pattern}"
+
+
+@register("security", deploy=True)
+def pages_can_leave(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Refuse a deployment from which no message could reach anybody: only the demo has a page to read them on."""
+    if settings.DEMO or settings.EMAIL_HOST:
+        return []
+    return [
+        Error("Outside the demo pages leave by e-mail only: set EMAIL_HOST, or nobody is called.", id="clinic.E020")
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.middleware.csrf import get_token
 from rest_framework import serializers
@@ -81,8 +82,10 @@ class SwitchView(APIView):
         )
         kept = {key: request.session.get(key) for key in ("tablet_id",)}
         login(request._request, user, backend="django.contrib.auth.backends.ModelBackend")  # noqa: SLF001
+        # Where an authenticator app is asked for, a password alone opens no more than a PIN does.
+        reduced = kind == "pin" or settings.MFA_REQUIRED
         request.session.update(
-            {**kept, "site_id": caller.place.pk, "via": Via.PIN.value if kind == "pin" else Via.SESSION.value}
+            {**kept, "site_id": caller.place.pk, "via": Via.PIN.value if reduced else Via.SESSION.value}
         )
         record_alone(
             stream=f"user:{user.public_id}",
