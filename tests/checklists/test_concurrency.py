@@ -17,8 +17,10 @@ from checklists.queries.runs import content_hash
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Refused
 from clinic.vocabulary import Role
+from complications.models import Complication, Escalation
 from tests.make import PIN, make_actor, make_site, make_user
-from tests.make_checklists import fill, make_case, tick
+from tests.make_checklists import fill, make_case, make_runs, tick
+from tests.make_complications import make_ward
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -139,3 +141,23 @@ def test_two_people_who_sign_at_once_lock_the_list_once() -> None:
     assert not [one for one in results if isinstance(one, Exception)]
     run.refresh_from_db()
     assert run.status == "signed"
+
+
+def test_lists_of_one_procedure_that_page_at_once_share_one_escalation() -> None:
+    ward = make_ward()
+    runs = make_runs(ward.procedure)
+    ended_at = database_now().isoformat()
+    batches = {
+        "pre": [tick("PRE-LVL-01||||", ["T12", "L1"]), tick("PRE-IDX-01||||", "metastasis")],
+        "intra": [tick("INT-NEU-01||T12||", "does_not_move"), tick("INT-LEK-01||T12||", ["epidural"])],
+        "sign_out": [tick("SOU-CNT-01|ended_at|||", ended_at), tick("SOU-IMG-01|leak|T12||", ["epidural"])],
+        "post": [tick("POS-NEU-01|saddle|||1", "worse"), tick("POS-URI-01|new_incontinence|||", True)],
+    }
+    results = at_once(*(sends(runs[phase], batch) for phase, batch in batches.items()))
+    assert [[one.outcome for one in some] for some in results] == [["applied"] * 2] * 4
+    escalation = Escalation.objects.get()
+    assert escalation.tier == "t0"
+    assert {one["trigger"] for one in escalation.triggers} >= {"NT-03", "NT-04a", "NT-14"}
+    assert Complication.objects.filter(code="LEK-EPI", level="T12").count() == 1
+    ward.procedure.refresh_from_db()
+    assert (ward.procedure.indication, ward.procedure.ended_at is not None) == ("metastasis", True)
