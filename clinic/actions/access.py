@@ -4,7 +4,7 @@ from datetime import datetime
 
 from clinic.access import Caller
 from clinic.actions.audit import record_alone
-from clinic.models import AccessEntry
+from clinic.models import AccessEntry, Actor, User
 
 
 def record_denial(caller: Caller, view_name: str, code: str, now: datetime) -> None:
@@ -35,4 +35,11 @@ def record_read(caller: Caller, subject: str, now: datetime) -> None:
             )
         ],
         ignore_conflicts=True,
+    )
+
+
+def record_session(*, user: User, action: str, by: Actor, now: datetime) -> None:
+    """Note in the person's own stream that a session was opened, closed or refused (`session.opened` …)."""
+    record_alone(
+        stream=f"user:{user.public_id}", action=action, subject=f"user:{user.public_id}", data={}, by=by, now=now
     )
