@@ -142,6 +142,7 @@ def test_the_page_of_an_escalation_says_who_what_and_how_long(as_: Clients) -> N
     assert "Emergency" in page
     assert "I take responsibility" in page
     assert "YILMAZ, Ayşe" in page
+    assert page.count('name="eta_minutes"') == 4, "the answer needs a button with minutes"
     assert ">t0<" not in page.lower()
 
 
@@ -196,6 +197,7 @@ def test_opening_a_link_answers_nothing_and_shows_no_patient(anonymous: Any) -> 
     address = f"/a/{link_token(link.public_id)}/"
     page = text(anonymous, address)
     assert "YILMAZ" not in page
+    assert page.count('name="eta_minutes"') == 4
     assert Escalation.objects.get(pk=row.pk).status == EscalationStatus.PAGING.value
     assert anonymous.post(address).status_code == 400, "a scanner that sends the form names no minutes"
     assert Escalation.objects.get(pk=row.pk).status == EscalationStatus.PAGING.value
