@@ -54,7 +54,7 @@ def test_ticks_under_a_cut_network_survive_a_reload_and_a_cold_start_and_arrive_
     tablet.page.close()
     tablet.page = tablet.new_page()
     tablet.page.goto(f"{tablet.url}/runs/{runs['sign_in'].public_id}/")
-    expect(tablet.page.locator("#who")).to_contain_text(runs["sign_in"].procedure.patient.family_name)
+    expect(tablet.page.locator("#who")).to_contain_text(runs["sign_in"].procedure.patient.given_name)
     expect(tablet.row(BY).get_by_role("radio", name="Patient", exact=True)).to_be_checked()
     tablet.tap(MARKED, "Marked")
     expect(tablet.page.locator("#conn")).to_contain_text("3 on this tablet")

@@ -8,7 +8,8 @@ const AGAIN = 120000;
 const DAYS = 2 * 86400000;
 
 /** Today's procedures and the state of their open runs, one after another and only when the page is idle. */
-const gather = async (own) => {
+const gather = async (app, own) => {
+  const who = app.session?.user;
   const day = new Date().toLocaleDateString("sv");
   const list = await call("GET", `procedures/?day=${day}`);
   if (list.status !== 200) return;
@@ -16,14 +17,15 @@ const gather = async (own) => {
     const runs = await call("GET", `procedures/${procedure.id}/runs/`);
     if (runs.status !== 200) continue;
     // A list's conditions read the other lists of its patient: one change anywhere makes all six worth a look.
-    const stamp = runs.body.results.map((r) => `${r.revision}${r.status}`).join() + lang.now;
+    const stamp = runs.body.results.map((r) => `${r.revision}${r.status}`).join() + lang.now + who;
     for (const run of runs.body.results) {
       if (run.id === own || run.phase === "follow_up") continue;
       const held = await cache.get(`run:${run.id}`);
       if (held?.stamp === stamp) continue;
       const { status, body } = await call("GET", `runs/${run.id}/?language=${lang.now}&definition=0`);
-      if (status === 0) return;
-      if (status === 200 && (await definitionOf(body.definition.sha256))) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, stamp, at: Date.now() });
+      // The ticket in it is that of the person who asked; another one may have the tablet by now.
+      if (status === 0 || who !== app.session?.user) return;
+      if (status === 200 && (await definitionOf(body.definition.sha256))) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, ticketOf: who, stamp, at: Date.now() });
       if (status === 403 || status === 404) await cache.drop([`run:${run.id}`]);
     }
   }
@@ -39,7 +41,7 @@ const tidy = async () => {
 export const others = (app, own) => {
   const round = async () => {
     if (net.state === "up" && !document.hidden) {
-      await gather(own);
+      await gather(app, own);
       await tidy();
     }
     setTimeout(round, AGAIN);

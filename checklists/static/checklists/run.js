@@ -69,11 +69,12 @@ const app = {
     if (!kept) return;
     app.undos.set(key, { until: Date.now() + UNDO, value: before?.value ?? null, node, at });
     setTimeout(() => app.paintSoon(), UNDO + 50);
+    paintState(app); // at once: not for one frame may it say that all is on the server
     app.paintSoon();
     kept.then(() => app.paintSoon());
   },
   /** What goes with every event: whose it is, and what this device's clock thinks. */
-  stamp: () => ({ extra: { case_check: app.run.state.case_check, clock: { monotonic_ms: Math.round(performance.now()), skew_ms: net.skew }, ...(app.session?.user === app.ticketOf ? { ticket: app.run.state.ticket } : {}) } }),
+  stamp: () => ({ extra: { case_check: app.run.state.case_check, clock: { monotonic_ms: Math.round(performance.now()), skew_ms: net.skew }, ...(app.session?.user === app.run.state.ticketOf ? { ticket: app.run.state.ticket } : {}) } }),
   undoable: (key) => (app.undos.get(key)?.until > Date.now() ? app.undos.get(key) : undefined),
   undo(key) {
     const { node, at, value } = app.undos.get(key);
@@ -177,6 +178,7 @@ const app = {
   async sessionIs(session) {
     if (!session?.site) return;
     const other = app.session && app.session.site?.id !== session.site.id;
+    if (app.session?.user !== session.user) app.etag = undefined;
     app.session = session;
     app.run.me = session.user;
     app.people = session.people;
@@ -226,17 +228,19 @@ app.pause = async () => {
 /** Read the run from the server; what was sent meanwhile is newer than an answer that was asked for before. */
 const read = async () => {
   const asked = app.sent;
+  const who = app.session?.user;
   // The signature's hash is over the language that is shown.
   const path = `runs/${app.run.id}/?language=${lang.now}&definition=0`;
   const { status, body, headers: got } = await call("GET", path, undefined, app.etag ? { "If-None-Match": app.etag } : {});
-  if (status === 200 && asked !== app.sent) return "older";
+  // Also an answer to the person who had the tablet before: its ticket would put their name to another's ticks.
+  if (status === 200 && (asked !== app.sent || who !== app.session?.user)) return "older";
   if (status === 200) {
     app.etag = got.get("ETag");
     const { sha256 } = body.definition;
     const definition = app.run.sha256 === sha256 ? app.run.definition : await definitionOf(sha256);
     if (!definition) return 0;
-    app.run.load({ ...body, runs: app.run.state?.runs }, definition);
-    app.ticketOf = app.session?.user;
+    if (who !== app.session?.user) return "older";
+    app.run.load({ ...body, runs: app.run.state?.runs, ticketOf: who }, definition);
     await keep();
   }
   if (status === 404 || status === 403) app.say(body?.detail ?? t("not_found"));
