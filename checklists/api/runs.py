@@ -40,9 +40,8 @@ class RunView(APIView):
         if tag in request.headers.get("If-None-Match", ""):
             return Response(status=304, headers=headers)
         record_read(caller, f"procedure:{run.procedure.public_id}", now)
-        body = run_body(
-            run, now=now, language=language, with_definition=with_definition, ticket=ticket_for(caller.person)
-        )
+        ticket = (caller.person.username, ticket_for(caller.person))
+        body = run_body(run, now=now, language=language, with_definition=with_definition, ticket=ticket)
         return Response(body, headers=headers)
 
 

@@ -145,6 +145,7 @@ RUN = {
     },
     "language": "text",
     "case_check": "text",
+    "ticket_of": "text",
     "ticket": "text",
     "facts": "object",
     "level_status": "object",

@@ -71,7 +71,9 @@ def etag_of(run: Run, *, now: datetime, language: str, user: User | None) -> str
     return f'W/"{hashlib.sha256(repr(seen).encode()).hexdigest()[:32]}"'
 
 
-def run_body(run: Run, *, now: datetime, language: str, with_definition: bool, ticket: str) -> dict[str, Any]:
+def run_body(
+    run: Run, *, now: datetime, language: str, with_definition: bool, ticket: tuple[str, str]
+) -> dict[str, Any]:
     """Return a run as the tablet and the API see it. Names of persons are user names; there is no record number."""
     definition = Definition.objects.get(pk=run.definition_id)
     evaluation = look_at(run, now)
@@ -90,7 +92,8 @@ def run_body(run: Run, *, now: datetime, language: str, with_definition: bool, t
         "procedure": procedure_head(run.procedure, evaluation),
         "language": language,
         "case_check": case_check(run.procedure.public_id),
-        "ticket": ticket,
+        "ticket_of": ticket[0],
+        "ticket": ticket[1],
         "facts": {name: value for name, value in evaluation.state.facts.items() if name != "patient.mrn"},
         "level_status": dict(evaluation.state.level_status),
         "context": context_of(run, evaluation),

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from checklists.models import Event
 from tests.browser.conftest import Clinic, give_session
 from tests.browser.tablet import Tablet
+from tests.make import make_user
 from tests.make_checklists import make_case
 from tests.waiting import eventually
 
@@ -98,6 +99,72 @@ def test_no_answer_of_the_server_but_a_receipt_empties_the_queue(clinic: Clinic,
     tablet.page.reload()
     tablet.connected()
     assert values(runs["sign_in"]) == [(SPOKEN, True)]
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_a_page_of_a_proxy_refuses_no_tick(clinic: Clinic, tablets: Hand, status: int) -> None:
+    runs = make_case(clinic.site, clinic.surgeon)
+    tablet = tablets(clinic.nurse)
+    tablet.open(runs["sign_in"], worker=False)
+    tablet.page.route("**/events/", lambda route: route.fulfill(status=status, body="<h1>Bad gateway</h1>"))
+    with tablet.page.expect_response("**/events/"):
+        tablet.tap(SPOKEN, "Yes")
+    expect(tablet.page.locator("#conn")).to_contain_text("1 on this tablet")
+    tablet.page.unroute("**/events/")
+    eventually(lambda: values(runs["sign_in"]) == [(SPOKEN, True)], what="the tick is on the server")
+
+
+def test_a_tick_that_breaks_the_server_holds_back_no_other_list_and_no_deficit(clinic: Clinic, tablets: Hand) -> None:
+    runs = make_case(clinic.site, clinic.surgeon)
+    tablet = tablets(clinic.nurse)
+
+    def break_down(route: Any) -> None:
+        if "breaks" in (route.request.post_data or ""):
+            route.fulfill(status=500, body="<h1>Server Error</h1>")
+        else:
+            route.continue_()
+
+    tablet.context.route("**/events/", break_down)
+    add = """([item, part, value, run, more]) => import(document.querySelector('script[type=module]').src.replace(
+        /run[^/]*$/, 'queue.js')).then(({ queue, uuid7 }) => queue.add({ run, urgent: !!more.urgent, body: {
+        id: uuid7(), item, part, value, parent: null, occurred_at: new Date().toISOString(), ...more.body } }))"""
+    tablet.open(runs["post"], worker=False)
+    post, sign_in = (str(runs[phase].public_id) for phase in ("post", "sign_in"))
+    leg = {"urgent": True, "body": {"instance": "one"}}
+    tablet.page.evaluate(add, ["POS-NEU-01", "spo2", 97, post, {"body": {"instance": "one", "reason": "breaks"}}])
+    tablet.page.evaluate(add, ["POS-NEU-01", "leg_l", "weaker", post, leg])
+    with tablet.page.expect_response(lambda answer: sign_in in answer.url and answer.ok, timeout=20_000):
+        tablet.page.evaluate(add, ["SIN-IDN-01", "spoken", True, sign_in, {}])
+    assert values(runs["sign_in"]) == [(SPOKEN, True)]
+    assert values(runs["post"]) == [("POS-NEU-01.leg_l", "weaker")]
+
+
+def test_a_deficit_that_was_refused_has_called_nobody_and_says_so(clinic: Clinic, tablets: Hand) -> None:
+    runs = make_case(clinic.site, clinic.surgeon)
+    tablet = tablets(clinic.nurse)
+    tablet.open(runs["post"], worker=False)
+    tablet.page.evaluate(
+        "() => tablet.run.tick(tablet.run.nodes.get('POS-NEU-01.leg_l'), {instance: 'one'}, 'gone', {urgent: true})"
+    )
+    expect(tablet.page.locator("#strips")).to_contain_text("1 not accepted by the server, kept here")
+    expect(tablet.page.get_by_role("alertdialog", name="NOT SENT: CALL")).to_be_visible(timeout=20_000)
+
+
+def test_what_was_ticked_after_a_cold_start_stays_with_who_ticked_it(clinic: Clinic, tablets: Hand) -> None:
+    runs = make_case(clinic.site, clinic.surgeon)
+    tablet = tablets(clinic.nurse)
+    tablet.open(runs["sign_in"])
+    tablet.cut()
+    tablet.page.close()
+    tablet.page = tablet.new_page()
+    tablet.page.goto(f"{tablet.url}/runs/{runs['sign_in'].public_id}/")
+    tablet.tap(SPOKEN, "Yes")
+    expect(tablet.page.locator("#conn")).to_contain_text("1 on this tablet")
+    give_session(tablet, make_user(clinic.site, "nurse"))
+    tablet.mend()
+    eventually(lambda: Event.objects.filter(run=runs["sign_in"]).exists(), what="the tick is on the server")
+    event = Event.objects.get(run=runs["sign_in"])
+    assert (event.outcome, event.actor) == ("held", clinic.nurse)
 
 
 def test_the_log_in_ends_and_nothing_is_lost(clinic: Clinic, tablets: Hand) -> None:

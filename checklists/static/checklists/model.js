@@ -166,9 +166,13 @@ export class Run {
     const near = [node, ...(node.parent?.children ?? []).filter((n) => n.raw.computed)];
     const triggers = near.flatMap((n) => (n.raw.raises ?? []).filter((r) => r.kind === "trigger").map((r) => [n, r.when]));
     if (!triggers.length || value === null) return false;
-    const look = this.look;
-    const then = evaluate(this.index, { ...look.state, answers: { ...look.state.answers, [keyAt(node, at)]: value } });
-    return triggers.some(([n, when]) => then.holds(when, n, { ...NOWHERE, ...at }) && !look.holds(when, n, { ...NOWHERE, ...at }));
+    try {
+      const look = this.look;
+      const then = evaluate(this.index, { ...look.state, answers: { ...look.state.answers, [keyAt(node, at)]: value } });
+      return triggers.some(([n, when]) => then.holds(when, n, { ...NOWHERE, ...at }) && !look.holds(when, n, { ...NOWHERE, ...at }));
+    } catch {
+      return true; // a fault in a rule keeps no tick from the queue, and counts as the worst
+    }
   }
 
   /** Record one answer. Painting does not wait for it; the disk has it when the promise resolves. */

@@ -25,7 +25,7 @@ const gather = async (app, own) => {
       const { status, body } = await call("GET", `runs/${run.id}/?language=${lang.now}&definition=0`);
       // The ticket in it is that of the person who asked; another one may have the tablet by now.
       if (status === 0 || who !== app.session?.user) return;
-      if (status === 200 && (await definitionOf(body.definition.sha256))) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, ticketOf: who, stamp, at: Date.now() });
+      if (status === 200 && (await definitionOf(body.definition.sha256))) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, stamp, at: Date.now() });
       if (status === 403 || status === 404) await cache.drop([`run:${run.id}`]);
     }
   }

@@ -146,7 +146,8 @@ export const paintState = (app) => {
     }))),
   ]);
   fill($("me"), [app.session?.user, app.session?.roles, lang.now], () => app.session ? [h("span", { class: "ini me", "aria-hidden": "true", text: initials(app.session.name) }), app.session.name, h("small", { text: `${app.session.roles.map((r) => t(`role_${r}`))[0] ?? ""} · ${t("switch")}` })] : [icon("user"), t("log_in")]);
-  app.callNow.check(unsent);
+  // A deficit that was refused has called nobody either: it stays on the screen until somebody has read why.
+  app.callNow.check(all.filter((e) => !e.refused || !e.read));
 };
 const strip = (kind, name, title, text, ...acts) => h("div", { class: `strip ${kind}`, role: "status" }, icon(name), h("p", {}, h("b", { text: title }), text && h("br"), text), h("span", { class: "push" }), acts);
 export const showWaiting = (app) => sheet(t("waiting_here"), (close) => {

@@ -149,14 +149,13 @@ export const queue = Object.assign(new EventTarget(), {
       const batch = entries.slice(0, single.has(of) ? 1 : BATCH);
       const answer = await this.send(batch);
       if (answer === "sent") this.failures = 0;
-      else if (answer === "unreadable" && batch.length > 1) single.add(of);
+      else if (answer !== "down" && answer !== "later" && batch.length > 1) single.add(of);
       else if (answer === "unreadable") await this.refuse(batch[0], "unreadable");
+      else if (answer === "down") break;
       else {
         // Something else in this run is in the way; a deficit does not wait behind it.
-        const urgent = answer === "later" && entries.filter((e) => e.urgent);
-        if (urgent?.length && urgent.length < batch.length) await this.send(urgent);
         stuck.add(of);
-        if (answer === "down") break;
+        for (const e of entries) if (e.urgent && e !== batch[0]) await this.send([e]);
       }
     }
     if (this.unsent().length) {
@@ -164,20 +163,25 @@ export const queue = Object.assign(new EventTarget(), {
       this.again = setTimeout(() => this.flush(), pause * (0.8 + Math.random() * 0.4));
     }
   },
-  /** One request. "sent" | "down" (nobody there, or wants a log-in) | "later" (keeps this run back) | "unreadable". */
+  /**
+   * One request. "sent" | "down" (nobody there, or wants a log-in) | "later" or "fault" (keeps this run back, the others go
+   * on) | "unreadable". Only the service's own word refuses: a proxy's page, which has no code, judges nothing.
+   */
   async send(batch) {
     const report = batch[0].kind === "report";
     const answer = report
       ? await call("POST", "complications/", batch[0].body)
       : await call("POST", `runs/${batch[0].run}/events/`, { events: batch.map((e) => e.body) });
     const { status, body } = answer;
-    if (status === 0 || status === 401 || status >= 500 || status === 429) return "down";
+    const said = typeof body?.code === "string";
+    if (status === 500) return "fault";
+    if (status === 0 || status === 401 || status > 500 || status === 429) return "down";
     if (report && (status === 200 || status === 201)) {
       await this.receipt([[batch[0], { id: batch[0].body.id, outcome: "applied" }]], body);
       return "sent";
     }
-    if (report && (status === 400 || status === 409 || status === 422)) {
-      await this.refuse(batch[0], body?.code ?? "refused", body?.detail, body?.errors);
+    if (report && said && (status === 400 || status === 409 || status === 422)) {
+      await this.refuse(batch[0], body.code, body.detail, body.errors);
       return "sent";
     }
     if (status === 200 && Array.isArray(body?.results)) {
@@ -187,7 +191,8 @@ export const queue = Object.assign(new EventTarget(), {
       await this.receipt(named, body);
       return "sent";
     }
-    return status === 400 || status === 413 || status === 422 ? "unreadable" : "later";
+    const judged = status === 400 || status === 413 || status === 422;
+    return judged && (said || batch.length > 1) ? "unreadable" : "later";
   },
   /** Only here does anything leave the outbox. A refused entry stays, with the server's sentence. */
   async receipt(named, answer) {

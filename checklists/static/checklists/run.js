@@ -18,6 +18,8 @@ const app = {
   phones: [],
   undos: new Map(),
   folds: new Map(),
+  // Whose tick it is travels with the tick, also after a cold start offline: user name → the last ticket the server gave.
+  tickets: {},
   etag: undefined,
   heard: 0,
   view: "list",
@@ -74,7 +76,7 @@ const app = {
     kept.then(() => app.paintSoon());
   },
   /** What goes with every event: whose it is, and what this device's clock thinks. */
-  stamp: () => ({ extra: { case_check: app.run.state.case_check, clock: { monotonic_ms: Math.round(performance.now()), skew_ms: net.skew }, ...(app.session?.user === app.run.state.ticketOf ? { ticket: app.run.state.ticket } : {}) } }),
+  stamp: () => ({ extra: { case_check: app.run.state.case_check, clock: { monotonic_ms: Math.round(performance.now()), skew_ms: net.skew }, ...(app.tickets[app.session?.user] ? { ticket: app.tickets[app.session.user] } : {}) } }),
   undoable: (key) => (app.undos.get(key)?.until > Date.now() ? app.undos.get(key) : undefined),
   undo(key) {
     const { node, at, value } = app.undos.get(key);
@@ -188,6 +190,12 @@ const app = {
     await plain.put("session", { ...session, csrf_token: undefined });
     app.paint();
   },
+  async keepTicket(user, ticket) {
+    const kept = app.tickets[user];
+    app.tickets[user] = ticket;
+    if (!kept || app.ticketKept !== user) await plain.put("tickets", app.tickets).catch(() => {});
+    app.ticketKept = user;
+  },
   async refresh(force) {
     if (force) app.etag = undefined;
     // A reading that was asked for before the last receipt is thrown away: ask until one is newer.
@@ -240,7 +248,8 @@ const read = async () => {
     const definition = app.run.sha256 === sha256 ? app.run.definition : await definitionOf(sha256);
     if (!definition) return 0;
     if (who !== app.session?.user) return "older";
-    app.run.load({ ...body, runs: app.run.state?.runs, ticketOf: who }, definition);
+    app.run.load({ ...body, runs: app.run.state?.runs }, definition);
+    await app.keepTicket(body.ticket_of, body.ticket);
     await keep();
   }
   if (status === 404 || status === 403) app.say(body?.detail ?? t("not_found"));
@@ -261,8 +270,8 @@ const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.n
 const poll = async () => {
   if (!document.hidden && app.run.id && !app.polling) {
     app.polling = true;
-    await read();
-    await readRail();
+    // A full disk must not end the reading: what is shown would grow old without a word.
+    await read().then(readRail).catch(() => {});
     app.polling = false;
   }
   setTimeout(poll, POLL);
@@ -271,6 +280,7 @@ const poll = async () => {
 const start = async () => {
   app.speak(lang.now);
   const known = await plain.get("session").catch(() => undefined);
+  app.tickets = (await plain.get("tickets").catch(() => undefined)) ?? {};
   if (known) {
     app.session = known;
     app.run.me = known.user;
