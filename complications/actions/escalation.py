@@ -82,8 +82,10 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
             return
         changes["acknowledged_at"] = row.acknowledged_at
     first = row.responsible
-    # Who cannot operate leaves the pages of those who can on their way (the on-call ranks go on being called).
-    cancel_unsent(reference=row.reference, now=now, but_posts=() if can else RANKED)
+    if not same:
+        # Who cannot operate leaves the pages of those who can on their way (the on-call ranks go on being called); who
+        # only says when they come leaves the page to whom they asked to take over.
+        cancel_unsent(reference=row.reference, now=now, but_posts=() if can else RANKED)
     if accepted:
         changes["arrived_at"] = None
     # After a decision a new owner is enough; before it the new one has to come to the bedside.

@@ -42,6 +42,10 @@ MILESTONES = {
     "told_at": Milestone.FAMILY_TOLD,
     "left_at": Milestone.LEFT_FOR_TRANSFER,
 }
+#: A planned time is not one that has come: the start of theatre would close the case before anybody is there.
+PAST = ("in_theatre_at", "incision_at", "operation_end_at", "told_at", "left_at")
+#: Nobody forgets a patient who is observed: what is typed beyond this is a slip (a wrong month or year).
+LATEST_EXAM = timedelta(days=7)
 
 
 class Unreadable(ValueError):
@@ -87,6 +91,13 @@ def read_decision(data: Mapping[str, Any], now: Standing, at: datetime) -> Decid
         faults.append(("next_exam_at", "missing", "Say when the patient is examined again."))
     if next_exam is not None and next_exam <= at:
         faults.append(("next_exam_at", "in_the_past", "The next examination lies in the future."))
+    if next_exam is not None and next_exam > at + LATEST_EXAM:
+        faults.append(("next_exam_at", "too_late", f"A deficit is examined again within {LATEST_EXAM.days} days."))
+    faults += [
+        (name, "in_the_future", "This time has not come yet; record it when it has.")
+        for name in PAST
+        if (moment := times[name]) is not None and moment > at + timedelta(minutes=5)
+    ]
     if decision is Decision.TRANSFER and not str(data.get("centre") or "").strip():
         faults.append(("centre", "missing", "Say to which centre."))
     if decision in (Decision.NO_DEFICIT, Decision.TREATED) and not str(data.get("reason") or "").strip():

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from clinic.lib.problems import Denied
+from clinic.lib.problems import Denied, Invalid
 from clinic.models import Notification, Procedure, Site, User
 from clinic.vocabulary import Role
 from complications.actions.engine import advance_due
-from complications.actions.escalation import acknowledge
+from complications.actions.escalation import acknowledge, arrive, decide, hand_over
 from complications.actions.follow_up import sweep_unplanned
 from complications.actions.links import acknowledge_by_link, link_token
 from complications.actions.reminders import fire_timers
@@ -121,3 +121,35 @@ def test_one_procedure_that_cannot_be_planned_leaves_the_others_their_observatio
     Procedure.objects.filter(pk=broken.pk).update(site=other_site)
     assert sweep_unplanned(now=now) == 1
     assert FollowUp.objects.filter(procedure=good).exists()
+
+
+def test_a_new_time_of_arrival_leaves_the_page_to_whom_was_asked_to_take_over(ward: Ward, now: datetime) -> None:
+    escalation = make_escalation(ward, now)
+    acknowledge(escalation=escalation, eta_minutes=20, by=ward.by(ward.first), now=now)
+    hand_over(escalation=escalation, to=ward.second, by=ward.by(ward.first), now=now)
+    acknowledge(escalation=escalation, eta_minutes=30, by=ward.by(ward.first), now=now)
+    waiting = Notification.objects.unsent().filter(kind="escalation_page")
+    assert {message.recipient for message in waiting} == {ward.second}
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"decision": "decompress", "in_theatre_at": "later"}, "in_theatre_at"),
+        ({"decision": "decompress", "incision_at": "later"}, "incision_at"),
+        ({"decision": "observe", "next_exam_at": "next year"}, "next_exam_at"),
+        ({"decision": "observe", "reexam_interval_minutes": 90_000}, "next_exam_at"),
+    ],
+)
+def test_a_decision_with_a_time_that_would_end_the_watch_is_refused(
+    ward: Ward, now: datetime, data: dict[str, Any], field: str
+) -> None:
+    escalation = make_escalation(ward, now)
+    arrive(escalation=escalation, surgeon=ward.first, by=ward.by_nurse, now=now)
+    times = {"later": now + timedelta(hours=2), "next year": now + timedelta(days=365)}
+    given = {key: times[value].isoformat() if value in times else value for key, value in data.items()}
+    with pytest.raises(Invalid) as refused:
+        decide(escalation=escalation, data=given, by=ward.by(ward.first), now=now)
+    assert [fault.field for fault in refused.value.errors] == [field]
+    escalation.refresh_from_db()
+    assert escalation.status == "at_bedside"
