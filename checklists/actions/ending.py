@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,8 @@ from clinic.actions.procedures import update_facts
 from clinic.models import Actor, Procedure
 from clinic.vocabulary import Outcome, ProcedureStatus
 from complications.actions.follow_up import plan_follow_ups
+
+log = logging.getLogger("checklists.ending")
 
 UNSIGNED_AFTER = timedelta(hours=2)
 _GONE = frozenset({"home", "care_home", "other_hospital", "self_discharge"})
@@ -68,12 +71,16 @@ def sweep_unsigned(*, now: datetime, limit: int = 50) -> int:
     for run in rows:
         procedure, last_tick = run.procedure, run.__dict__["last_tick"]
         ended_at = procedure.ended_at or last_tick
-        with recording(by=by, now=now) as trail:
-            planned += bool(plan_follow_ups(procedure=procedure, ended_at=ended_at, by=by, now=now))
-            trail.add(
-                stream=f"procedure:{procedure.public_id}",
-                action="sign_out.missed",
-                subject=f"procedure:{procedure.public_id}",
-                data={"last_tick": last_tick, "ended_at": ended_at},
-            )
+        try:
+            with recording(by=by, now=now) as trail:
+                planned += bool(plan_follow_ups(procedure=procedure, ended_at=ended_at, by=by, now=now))
+                trail.add(
+                    stream=f"procedure:{procedure.public_id}",
+                    action="sign_out.missed",
+                    subject=f"procedure:{procedure.public_id}",
+                    data={"last_tick": last_tick, "ended_at": ended_at},
+                )
+        except Exception:
+            # One that cannot be planned leaves the others the watching of their legs.
+            log.exception("follow_ups_not_planned", extra={"procedure": procedure.pk})
     return planned

@@ -188,6 +188,18 @@ def test_a_sign_out_that_nobody_signs_is_planned_for_after_two_hours(runs: dict[
     assert (first.code, first.target_at) == ("FU-2H", runs["intra"].events.get().recorded_at + timedelta(hours=2))
 
 
+def test_one_list_that_cannot_be_planned_leaves_the_other_patients_their_watch(
+    ward: Ward, runs: dict[str, Run]
+) -> None:
+    answer(runs["intra"], {"INT-LEK-01||T12||": ["none"]})
+    other = make_ward(baseline=False, levels=["T12"])
+    answer(make_runs(other.procedure)["intra"], {"INT-LEK-01||T12||": ["none"]})
+    ward.site.timezone = "Nowhere/Land"
+    ward.site.save()
+    assert sweep_unsigned(now=database_now() + timedelta(minutes=121)) == 1
+    assert FollowUp.objects.filter(procedure=other.procedure).exists()
+
+
 class TestFollowUp:
     """A contact answered by its form."""
 
