@@ -93,7 +93,7 @@ def _page(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
     """Run the step that is due; one that reaches nobody is recorded as skipped and followed at once."""
     stands = row.standing()
     posts = stands.policy.ladder(stands.tier, stands.pathway).recipients(row.step)
-    if row.status == EscalationStatus.ACKNOWLEDGED.value:
+    if row.status != EscalationStatus.PAGING.value:
         # Somebody answered who cannot operate: only those who can go on being called.
         posts = tuple(post for post in posts if post in RANKED)
     recipients = [one for one in reachable(row, posts, now) if one.user is None or one.user != row.responsible]

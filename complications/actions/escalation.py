@@ -65,7 +65,9 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
     accepted = row.hand_over_to == user
     same = row.responsible == user
     can = user.can_decompress or row.pathway != Pathway.SPINE.value
-    free = row.status == S.PAGING.value or (row.status == S.ACKNOWLEDGED.value and row.cannot_operate and can)
+    answered = row.status in (S.ACKNOWLEDGED.value, S.AT_BEDSIDE.value)
+    relieves = answered and row.cannot_operate and can and not same
+    free = row.status == S.PAGING.value or relieves
     if not (accepted or same or free):
         raise Refused("already_answered", _who_was_first(row))
     changes: dict[str, Any] = {
@@ -73,8 +75,8 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
         "acknowledged_at": now,
         "eta_at": eta_at,
         "cannot_operate": not can,
-        "hand_over_to": None if accepted else row.hand_over_to,
-        "hand_over_due_at": None if accepted else row.hand_over_due_at,
+        "hand_over_to": None if accepted or relieves else row.hand_over_to,
+        "hand_over_due_at": None if accepted or relieves else row.hand_over_due_at,
         "first_acknowledged_at": row.first_acknowledged_at or now,
     }
     if same and row.status != S.PAGING.value and not accepted:
@@ -86,7 +88,7 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
         # Who cannot operate leaves the pages of those who can on their way (the on-call ranks go on being called); who
         # only says when they come leaves the page to whom they asked to take over.
         cancel_unsent(reference=row.reference, now=now, but_posts=() if can else RANKED)
-    if accepted:
+    if accepted or relieves:
         changes["arrived_at"] = None
     # After a decision a new owner is enough; before it the new one has to come to the bedside.
     change(row, now=now, status=None if row.status == S.DECIDED.value else S.ACKNOWLEDGED, **changes)
@@ -131,9 +133,11 @@ def arrive(
             )
         if not may_answer(row, who):
             raise Invalid.field("surgeon", "not_a_surgeon", f"{who.get_full_name()} is not a surgeon of this site.")
-        if row.status in (S.AT_BEDSIDE.value, S.DECIDED.value) and row.hand_over_to != who:
+        can = who.can_decompress or row.pathway != Pathway.SPINE.value
+        relieves = row.status == S.AT_BEDSIDE.value and row.cannot_operate and can
+        if row.status in (S.AT_BEDSIDE.value, S.DECIDED.value) and row.hand_over_to != who and not relieves:
             return row
-        cancel_unsent(reference=row.reference, now=now)
+        cancel_unsent(reference=row.reference, now=now, but_posts=() if can else RANKED)
         change(
             row,
             now=now,
@@ -143,7 +147,7 @@ def arrive(
             first_acknowledged_at=row.first_acknowledged_at or moment,
             arrived_at=moment,
             first_arrived_at=row.first_arrived_at or moment,
-            cannot_operate=False,
+            cannot_operate=not can,
             hand_over_to=None,
             hand_over_due_at=None,
         )

@@ -53,8 +53,8 @@ class Standing:
 
     @property
     def pages(self) -> bool:
-        """Return whether steps still run: nobody answered, or the one who did cannot operate (E2)."""
-        return self.status is S.PAGING or (self.status is S.ACKNOWLEDGED and self.cannot_operate)
+        """Return whether steps still run: nobody answered, or the one who did, were it at the bedside, cannot operate (E2)."""
+        return self.status is S.PAGING or (self.status in (S.ACKNOWLEDGED, S.AT_BEDSIDE) and self.cannot_operate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,3 +153,29 @@ def test_a_decision_with_a_time_that_would_end_the_watch_is_refused(
     assert [fault.field for fault in refused.value.errors] == [field]
     escalation.refresh_from_db()
     assert escalation.status == "at_bedside"
+
+
+def test_at_the_bedside_too_who_cannot_operate_keeps_nobody_from_those_who_can(ward: Ward, now: datetime) -> None:
+    escalation = make_escalation(ward, now)
+    advance_due(now=now)
+    radiologist = make_user(ward.site, Role.SURGEON, can_decompress=False)
+    acknowledge(escalation=escalation, eta_minutes=5, by=ward.by(radiologist), now=now + timedelta(minutes=1))
+    arrive(escalation=escalation, by=ward.by(radiologist), now=now + timedelta(minutes=3))
+    advance_due(now=now + timedelta(minutes=5))
+    last = escalation.events.filter(kind="step_paged").last()
+    assert last is not None
+    assert {one["post"] for one in last.data["to"]} == {"on_call_rank_1", "on_call_rank_2"}
+    row = acknowledge(escalation=escalation, eta_minutes=10, by=ward.by(ward.first), now=now + timedelta(minutes=6))
+    assert (row.status, row.responsible, row.cannot_operate) == ("acknowledged", ward.first, False)
+    advance_due(now=now + timedelta(minutes=12))
+    assert escalation.events.filter(kind="step_paged").count() == 2
+
+
+def test_the_surgeon_who_can_operate_and_simply_comes_ends_the_calling(ward: Ward, now: datetime) -> None:
+    escalation = make_escalation(ward, now)
+    radiologist = make_user(ward.site, Role.SURGEON, can_decompress=False)
+    arrive(escalation=escalation, surgeon=radiologist, by=ward.by_nurse, now=now)
+    row = arrive(escalation=escalation, surgeon=ward.first, by=ward.by_nurse, now=now + timedelta(minutes=1))
+    assert (row.status, row.responsible, row.cannot_operate) == ("at_bedside", ward.first, False)
+    advance_due(now=now + timedelta(minutes=20))
+    assert escalation.events.filter(kind="step_paged").count() == 0
