@@ -148,7 +148,7 @@ def bcis(f: Mapping[str, Any]) -> int | None:
 
     Systolic pressures in mmHg, saturation in %. Computed from the values where they are there, else as entered.
     """
-    before, low, spo2 = f.get("sbp_before"), f.get("sbp_lowest"), f.get("spo2_lowest")
+    before, low, spo2 = (_number(f.get(key)) for key in ("sbp_before", "sbp_lowest", "spo2_lowest"))
     fall = (before - low) / before * 100 if before and low is not None else None
     if f.get("cpr"):
         return 3
@@ -160,10 +160,15 @@ def bcis(f: Mapping[str, Any]) -> int | None:
             computed = 1
         else:
             computed = 0
-    entered = f.get("grade")
-    if entered is None:
+    entered = _number(f.get("grade"))
+    if entered is None or entered not in (0, 1, 2, 3):
         return computed
     return max(int(entered), computed or 0)
+
+
+def _number(value: Any) -> float | None:
+    """Return a number, None for anything else: a field that cannot be read keeps no deficit from being reported."""
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def derive(code: str, fields: Mapping[str, Any], treatment: Mapping[str, Any] | None) -> Grades:

@@ -401,9 +401,19 @@ REPORT_KEYS = (
 )
 
 
+def _storable(value: Json) -> Json:
+    """Return a value without what no column holds (NUL, half an emoji): a deficit is not lost for one character."""
+    if isinstance(value, str):
+        return value.replace("\x00", "").encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {str(_storable(str(key))): _storable(inner) for key, inner in value.items()}
+    return [_storable(inner) for inner in value] if isinstance(value, list) else value
+
+
 def read_report(data: Mapping[str, Json], public_id: UUID) -> Report:
     """Return the report in the API's `data`; what cannot be read stands in its `troubles`, and refuses no deficit."""
     troubles: list[Trouble] = []
+    data = {key: _storable(value) for key, value in data.items()}
     reader = _Reader(data, "", troubles)
     reader.known(*REPORT_KEYS)
     symptomatic = data.get("symptomatic")

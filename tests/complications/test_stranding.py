@@ -179,3 +179,25 @@ def test_the_surgeon_who_can_operate_and_simply_comes_ends_the_calling(ward: War
     assert (row.status, row.responsible, row.cannot_operate) == ("at_bedside", ward.first, False)
     advance_due(now=now + timedelta(minutes=20))
     assert escalation.events.filter(kind="step_paged").count() == 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"narrative": "left leg \ud800 weak"},
+        {"narrative": "left leg \x00 weak"},
+        {"type": "CVS-BCI", "fields": {"grade": "severe"}},
+        {"type": "CVS-BCI", "fields": {"grade": 10**30}},
+        {"type": "CVS-BCI", "fields": {"spo2_lowest": "low"}},
+        {"type": "CVS-BCI", "fields": {"sbp_before": [], "sbp_lowest": {}}},
+    ],
+)
+def test_nothing_that_was_typed_beside_a_deficit_keeps_it_from_calling(
+    as_: Any, ward: Ward, more: dict[str, Any]
+) -> None:
+    report = {"id": str(uuid.uuid4()), "procedure": str(ward.procedure.public_id), "neuro": weak_leg(2), **more}
+    client = as_(ward.nurse)
+    first = client.send("POST", "/complications/", report)
+    assert first.status_code == 201, first.content
+    assert first.json()["escalation"] is not None
+    assert client.send("POST", "/complications/", report).status_code == 200
