@@ -27,6 +27,7 @@ GOALS = {
     "P18c": "tap to paint without a server, against a quick one",
 }
 ROUNDS = 5
+# Even: a round ends on "No", so that the next never touches what is chosen already (that asks whether to take it back).
 TAPS = 12
 SLOWED = 4
 MEGABIT = 1_000_000 / 8
