@@ -46,13 +46,21 @@ def engine_health() -> dict[str, Any]:
 
 
 def oldest_due(now: datetime) -> datetime | None:
-    """Return since when the oldest due thing waits: an escalation, a timer or an urgent message; None without any."""
+    """Return since when the oldest due thing waits: an escalation, a timer or an urgent message; None without any.
+
+    An urgent message that failed counts from when it was written: its next try lies in the future, and a mail server
+    that refuses everything would otherwise look well.
+    """
     moments = [
         Escalation.objects.due(now).aggregate(oldest=Min("next_due_at"))["oldest"],
         Timer.objects.due(now).aggregate(oldest=Min("due_at"))["oldest"],
         Notification.objects.filter(status=NotificationStatus.QUEUED.value, urgent=True, due_at__lte=now).aggregate(
             oldest=Min("due_at")
         )["oldest"],
+        Notification.objects.unsent()
+        .filter(urgent=True)
+        .exclude(error="")
+        .aggregate(oldest=Min("created_at"))["oldest"],
     ]
     return min((moment for moment in moments if moment is not None), default=None)
 

@@ -442,3 +442,17 @@ def test_health_says_how_old_the_oldest_due_thing_is(ward: Ward) -> None:
     health = engine_health()
     assert health["status"] == "down"
     assert health["oldest_due_age_s"] > 80
+
+
+def test_health_sees_a_mail_server_that_refuses_every_page(ward: Ward) -> None:
+    beat(name="watchman", now=database_now())
+    written = database_now() - timedelta(minutes=3)
+    make_escalation(ward, written)
+    advance_due(now=written)
+    Escalation.objects.update(next_due_at=after(written, 60))
+    deliver_due(now=written)
+    assert engine_health()["status"] == "ok"
+    Notification.objects.update(status="queued", error="unreachable", sent_at=None, due_at=after(written, 60))
+    health = engine_health()
+    assert health["status"] == "down"
+    assert health["oldest_due_age_s"] > 170
