@@ -182,4 +182,5 @@ def test_tablets_lose_nothing() -> None:
 
 @pytest.mark.faults
 def test_tablets_lose_nothing_in_a_long_campaign() -> None:
-    walk(examples=int(os.environ.get("SYNC_EXAMPLES", "2000")), steps=50)
+    default = "2000" if os.environ.get("FAULTS") == "long" else "50"
+    walk(examples=int(os.environ.get("SYNC_EXAMPLES", default)), steps=50)
