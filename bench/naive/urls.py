@@ -8,7 +8,7 @@ from django.urls import path
 from rest_framework import generics, pagination, serializers
 
 from checklists.models import Event
-from clinic.models import Procedure
+from complications.models import Complication
 
 ProcedureVersion: Any = apps.get_model("clinic", "ProcedureVersion")
 
@@ -61,16 +61,25 @@ class VersionList(generics.ListAPIView[Any]):
     queryset = ProcedureVersion.objects.select_related("patient", "operator", "room", "site")
 
 
-class ProcedureSerializer(serializers.ModelSerializer[Procedure]):
-    """A procedure for a page of a list."""
+class EntrySerializer(serializers.ModelSerializer[Complication]):
+    """An entry of the log."""
 
     class Meta:
-        model = Procedure
-        fields = ["public_id", "kind", "indication", "status", "scheduled_at"]
+        model = Complication
+        fields = ["public_id", "code", "level", "status", "symptomatic", "occurred_at", "clavien", "sir", "cirse"]
+
+
+class Log(generics.ListAPIView[Complication]):
+    """The log by LIMIT and OFFSET, with the count that such a page shows."""
+
+    serializer_class = EntrySerializer
+    pagination_class = pagination.LimitOffsetPagination
+    queryset = Complication.objects.order_by("-occurred_at", "-id")
 
 
 urlpatterns = [
     path("nothing/", nothing),
     path("ticks/", TickCreate.as_view()),
+    path("log/", Log.as_view()),
     path("versions/", VersionList.as_view()),
 ]
