@@ -22,7 +22,7 @@ GOALS = {
     "P12": "due → handed to its channel, p99 / (bare NOTIFY wake + bare Celery delay → start, p99 each)",
     "P12b": "the same with 100,000 open ones / with few",
 }
-DUE = 200
+DUE = 100
 APART_S = 0.15
 OPEN = 100_000
 

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -10,7 +9,7 @@ from functools import partial
 
 from bench import load
 from bench.figures import Figure, Missing, median, ratio
-from bench.stage import app_url, program, stage, token
+from bench.stage import app_url, application, program, stage, token
 from bench.web import naive, peak_memory, workers_of
 from tests.waiting import eventually
 
@@ -58,10 +57,7 @@ def pull(*, encoding: str = "identity", query: str = "") -> Pull:
 
 def the_select() -> str:
     """Return the SELECT that the export runs, its values written in."""
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "clinic.settings", "DATA_DIR": str(stage().data), "DEMO": "1"}
-    import django
-
-    django.setup()
+    application()
     import psycopg
     from django.db import connection
 

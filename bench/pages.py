@@ -11,9 +11,8 @@ import psycopg
 from bench import load
 from bench.exports import same
 from bench.figures import Figure, Missing, percentile, ratio
-from bench.stage import owner_url, stage, token
+from bench.stage import application, owner_url, stage, token
 from bench.web import naive
-from complications.queries.log import make_after
 
 GOALS = {
     "P11": "log, deep page p95 / first page p95 over 60 filter sets",
@@ -92,6 +91,9 @@ def page(given: dict[str, str]) -> tuple[float, dict[str, Any]]:
 def run() -> list[Figure | Missing]:
     """Ask for the first and for a deep page of each set, alternating."""
     rows = crowd()
+    application()
+    from complications.queries.log import make_after
+
     [(first_at, last_at)] = stage().owner_sql(
         "SELECT min(occurred_at), max(occurred_at) FROM complications_complication"
     )

@@ -8,6 +8,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import django
+
 from clinic.lib.embedded import binaries
 from clinic.lib.embedded.places import APP, OWNER
 from tests.service import RunningService
@@ -58,3 +60,9 @@ def program(name: str, *arguments: str, script: str = "") -> subprocess.Complete
     if done.returncode != 0:
         raise RuntimeError(f"{name} failed: {done.stderr[-1000:]}")
     return done
+
+
+def application() -> None:
+    """Make this process able to ask the application's own code, on the stage's database."""
+    os.environ |= {"DJANGO_SETTINGS_MODULE": "clinic.settings", "DATA_DIR": str(stage().data), "DEMO": "1"}
+    django.setup()

@@ -117,7 +117,8 @@ def page_of(rows: ComplicationQuerySet, after: str = "", size: int = PAGE) -> tu
     """Return one keyset page, newest first, and the `after` of the next one; raise Invalid for a broken one."""
     if after:
         at, key = read_after(after)
-        rows = rows.filter(Q(occurred_at__lt=at) | Q(occurred_at=at, pk__lt=key))
+        # The first condition says nothing new: it is the one that an index can begin at.
+        rows = rows.filter(occurred_at__lte=at).filter(Q(occurred_at__lt=at) | Q(pk__lt=key))
     found = list(rows.for_display().order_by("-occurred_at", "-id")[: size + 1])
     more = found[size - 1] if len(found) > size else None
     return found[:size], make_after(more.occurred_at, more.pk) if more else None
