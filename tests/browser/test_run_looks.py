@@ -12,6 +12,7 @@ from checklists.models import Answer, Event
 from tests.browser.conftest import Clinic
 from tests.browser.tablet import PHONE, WIDE, Tablet
 from tests.make_checklists import answer, make_case
+from tests.waiting import eventually
 
 Hand = Callable[..., Tablet]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
@@ -81,7 +82,8 @@ def test_stop_keeps_its_time_first_and_asks_afterwards(clinic: Clinic, tablets: 
     assert stop.value == ["leak_seen"]
     sheet.get_by_role("button", name="In the canal (epidural)").tap()
     sheet.get_by_role("button", name="Keep", exact=True).tap()
-    tablet.connected()
+    # "Connected" still stands there from before: the answer itself is what says that it arrived.
+    eventually(lambda: Event.objects.filter(run=runs["intra"], item="INT-LEK-01").exists(), what="the leak is there")
     leak = Event.objects.get(run=runs["intra"], item="INT-LEK-01")
     assert leak.value == ["epidural"]
     assert leak.occurred_at == stop.occurred_at
