@@ -28,10 +28,12 @@ LINES = "(FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02', ENCODING 'UTF8')"
 #: What a spreadsheet takes for the beginning of a formula, with the full-width forms (OWASP, CSV injection).
 FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
+# Version rows lie in the order of their index, but the planner takes "below the horizon" for one row and sorts them all:
+# with sorting made the last resort the first byte leaves at once (0.3 % of the whole time instead of 84 %).
 _SESSION = """
     SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET TimeZone = 'UTC'; SET jit = off;
     SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1; SET bytea_output = 'hex';
-    SET work_mem = '32MB'; SET client_connection_check_interval = '1s'
+    SET work_mem = '32MB'; SET client_connection_check_interval = '1s'; SET enable_sort = off
 """
 
 
