@@ -170,19 +170,16 @@ class Cluster:
                 )
 
     def forget_the_dead(self) -> None:
-        """Remove a postmaster.pid that would keep PostgreSQL from starting although its process is gone.
+        """Remove the lock files that would keep PostgreSQL from starting although the process they name is gone.
 
         PostgreSQL sees for itself when the number belongs to nobody. It takes a zombie (in a container whose first
-        process reaps nothing), or another program that was given the number since, for itself. The file may only go
-        once no orphaned backend of the dead server can write any more: they keep the data as their directory.
+        process reaps nothing), or another program that was given the number since, for itself: in postmaster.pid and
+        in the lock beside the socket. They may only go once no orphaned backend of the dead server can write any
+        more: those keep the data as their directory.
         """
-        path = self.data / "postmaster.pid"
-        try:
-            pid = int(path.read_text().splitlines()[0])
-            program = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except (OSError, ValueError, IndexError):
-            return
-        if b"postgres" in program:
+        locks = [self.data / "postmaster.pid", self.places.sockets(self.places.postgres) / ".s.PGSQL.5432.lock"]
+        dead = [path for path in locks if _names_something_else(path)]
+        if not dead:
             return
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -191,7 +188,17 @@ class Cluster:
                     return
             except OSError:
                 continue
-        path.unlink(missing_ok=True)
+        for path in dead:
+            path.unlink(missing_ok=True)
+
+
+def _names_something_else(lock: Path) -> bool:
+    """Tell whether a lock file's first line is the number of a process that exists and is no running PostgreSQL."""
+    try:
+        pid = int(lock.read_text().splitlines()[0])
+        return b"postgres" not in Path(f"/proc/{abs(pid)}/cmdline").read_bytes()
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def server_version(binary: Path) -> str:
