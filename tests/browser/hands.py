@@ -65,11 +65,13 @@ class Hands:
             if series is None:
                 return named
             page = self.tablet.page
+            there = "(id) => tablet.run.instances(tablet.run.nodes.get(id))"
+            before = len(page.evaluate(there, series.id))
             self.touch(page.locator(f'[id="i-{series.id}"]').get_by_role("button"))
             if node.type == "user_ref":
                 self._pick(value)
-            names = page.evaluate("(id) => tablet.run.instances(tablet.run.nodes.get(id))", series.id)
-            self.begun[known] = names[-1]
+            eventually(lambda: len(page.evaluate(there, series.id)) > before, what=f"{series.id} has one more")
+            self.begun[known] = page.evaluate(there, series.id)[-1]
         return self.begun[known]
 
     def _held(self, key: Key) -> Any:
