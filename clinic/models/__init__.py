@@ -6,7 +6,7 @@ from clinic.models.devices import ApiToken, Tablet
 from clinic.models.exports import EXPORT_ARROWS, Export
 from clinic.models.neuro import NeuroExam
 from clinic.models.notification import Notification
-from clinic.models.patients import Patient
+from clinic.models.patients import Patient, spoken_name
 from clinic.models.people import Membership, Room, Site, User
 from clinic.models.procedures import Procedure, TeamMember, TreatedLevel
 from clinic.models.rota import Shift
@@ -38,5 +38,6 @@ __all__ = [
     "TreatedLevel",
     "User",
     "Xid8Field",
+    "spoken_name",
     "versioned",
 ]

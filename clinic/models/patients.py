@@ -40,8 +40,12 @@ class Patient(models.Model):
     @property
     def display_name(self) -> str:
         """FAMILY, Given: the form in which a name is read aloud."""
-        family = self.family_name
-        if self.language == "tr" or set(family) & set("ğıİşŞĞ"):
-            # Turkish: the capital of i is İ, and of ı it is I.
-            family = family.replace("i", "İ").replace("ı", "I")
-        return f"{family.upper()}, {self.given_name}"
+        return spoken_name(self.family_name, self.given_name, self.language)
+
+
+def spoken_name(family: str, given: str, language: str) -> str:
+    """Return FAMILY, Given, with the capitals of the name's language."""
+    if language == "tr" or set(family) & set("ğıİşŞĞ"):
+        # Turkish: the capital of i is İ, and of ı it is I.
+        family = family.replace("i", "İ").replace("ı", "I")
+    return f"{family.upper()}, {given}"

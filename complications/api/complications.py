@@ -18,8 +18,9 @@ from clinic.lib.problems import FieldError, Invalid
 from complications.access import access_complication
 from complications.actions.reporting import ReportResult, correct_complication, report_complication
 from complications.api.shapes import CATALOGUE, DETAIL, LOG_PAGE, REPORTED, VERSION
+from complications.models import Complication
 from complications.queries.escalations import brief
-from complications.queries.log import FILTERS, about, catalogue, entry, log_of, page_of, versions
+from complications.queries.log import FILTERS, about, catalogue, entry, lines, log_of, own_cases, page_of, versions
 from complications.rules.report import read_report
 from complications.vocabulary import ComplicationStatus, Setting
 
@@ -76,12 +77,12 @@ class ComplicationsView(APIView):
         given = {name: str(value) for name, value in request.query_params.items()}
         rows = log_of(caller.place, given)
         if caller.own_only:
-            rows = rows.filter(procedure__operator=caller.person)
+            rows = own_cases(rows, caller.place, caller.person)
         after = given.get("after", "")
-        found, following = page_of(rows, after)
+        found, following = page_of(lines(rows), after)
         body: dict[str, Any] = {"results": [entry(row) for row in found], "next": following}
         if not after:
-            body["about"] = about(rows)
+            body["about"] = about(rows, found, following)
         return Response(body)
 
     @described("Report a complication or a deficit", takes=ReportInput, gives=REPORTED, status=(201, 200))
@@ -116,7 +117,7 @@ def _answer(result: ReportResult) -> dict[str, Any]:
     now = database_now()
     worst = result.escalation
     return {
-        **entry(displayed(result)),
+        **_entry(result.complication),
         "escalation": brief(worst, now) if worst else None,
         "escalations": [brief(row, now) for row in result.escalations],
         "call": result.call,
@@ -124,9 +125,8 @@ def _answer(result: ReportResult) -> dict[str, Any]:
     }
 
 
-def displayed(result: ReportResult) -> Any:
-    """Return the entry with what its body joins."""
-    return type(result.complication).objects.for_display().get(pk=result.complication.pk)
+def _entry(row: Complication) -> dict[str, Any]:
+    return entry(lines(Complication.objects.filter(pk=row.pk)).get())
 
 
 class ComplicationView(APIView):
@@ -139,7 +139,7 @@ class ComplicationView(APIView):
         row = access_complication(caller, public_id)
         now = database_now()
         escalations = [brief(one, now) for one in row.escalations.for_display()]
-        return Response({**entry(row), "escalations": escalations, "versions": versions(row)})
+        return Response({**_entry(row), "escalations": escalations, "versions": versions(row)})
 
 
 class VersionsView(APIView):

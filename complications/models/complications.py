@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector
 from django.db import models
@@ -27,6 +29,11 @@ class ComplicationQuerySet(models.QuerySet["Complication"]):
         """Return the draft that a further leak of the same kind adds to."""
         return self.filter(procedure=procedure, level=level, code=code, status=ComplicationStatus.DRAFT.value)
 
+    def with_facet(self, site: Site, name: str, values: Sequence[str]) -> Self:
+        """Return the site's entries whose facet `name` is one of `values`."""
+        asked = [f"{site.pk}:{name}:{value}" for value in values]
+        return self.filter(facets__overlap=asked) if len(asked) > 1 else self.filter(facets__contains=asked)
+
     def for_display(self) -> Self:
         """Join what a row of the log shows, so that a page costs a constant number of queries."""
         return self.select_related("procedure__patient", "procedure__operator", "reported_by").prefetch_related(
@@ -34,7 +41,7 @@ class ComplicationQuerySet(models.QuerySet["Complication"]):
         )
 
 
-@versioned("ComplicationVersion", exclude=["content_sha256"])
+@versioned("ComplicationVersion", exclude=["content_sha256", "facets"])
 class Complication(models.Model):
     """One complication or near miss. `code` is empty until somebody knows what it is: a deficit is never refused for it.
 
@@ -76,6 +83,8 @@ class Complication(models.Model):
     changed_at = models.DateTimeField()
     change_reason = models.CharField(max_length=1000, blank=True)
     content_sha256 = models.CharField(max_length=64, blank=True, help_text="what was first reported under this id")
+    # Written by the database alone (its triggers read the procedure, too), so that any set of filters is one index scan.
+    facets = ArrayField(models.TextField(), default=list, editable=False)
 
     objects = ComplicationQuerySet.as_manager()
 
@@ -85,6 +94,8 @@ class Complication(models.Model):
             models.Index(fields=["site", "-occurred_at", "-id"], name="complication_keyset"),
             # the log by type
             models.Index(fields=["site", "code", "-occurred_at", "-id"], name="complication_by_code"),
+            # the log by any set of its filters: rare combinations are found without walking the site's rows
+            GinIndex(fields=["facets"], name="complication_facets"),
             # what a person searches: words of the narrative, never identifiers
             GinIndex(SearchVector("narrative", config="simple"), name="complication_words"),
         ]

@@ -28,7 +28,7 @@ from complications.models import Complication
 from complications.models.complications import ComplicationQuerySet
 from complications.pages.detail import Detail, name_of, short_name
 from complications.pages.spine import spine
-from complications.queries.log import FILTERS, about, log_of, page_of
+from complications.queries.log import FILTERS, about, log_of, own_cases, page_of
 from complications.rules.catalogue import complications
 from complications.rules.grading import CLAVIEN_ORDER
 from complications.vocabulary import ComplicationStatus
@@ -108,8 +108,8 @@ def log(request: HttpRequest) -> HttpResponse:
     query = request.GET
     zone = ZoneInfo(caller.place.timezone)
     rows = _own(log_of(caller.place, asked_of(query, zone)), caller)
-    total = about(rows)
-    shown, place_of_next = page_of(rows.prefetch_related("procedure__levels"), query.get("after", ""))
+    shown, place_of_next = page_of(rows.for_display().prefetch_related("procedure__levels"), query.get("after", ""))
+    total = about(rows) if query.get("after") else about(rows, shown, place_of_next)
     opened = access_complication(caller, query["open"]) if _is_uuid(query.get("open", "")) else None
     base = address(query)
     place = f"after={query['after']}" if query.get("after") else ""
@@ -139,7 +139,7 @@ def log(request: HttpRequest) -> HttpResponse:
 
 
 def _own(rows: ComplicationQuerySet, caller: Caller) -> ComplicationQuerySet:
-    return rows.filter(procedure__operator=caller.person) if caller.own_only else rows
+    return own_cases(rows, caller.place, caller.person) if caller.own_only else rows
 
 
 def level_counts(query: QueryDict, zone: ZoneInfo, caller: Caller, *, exact: bool) -> dict[str, int]:
