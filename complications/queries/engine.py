@@ -66,15 +66,14 @@ def oldest_due(now: datetime) -> datetime | None:
 
 
 def next_due(now: datetime) -> datetime | None:
-    """Return when the engine is wanted next, by any of its rows; None when nothing waits."""
+    """Return when, after `now`, the next of the engine's rows falls due; None when nothing waits."""
+    queued, leased = NotificationStatus.QUEUED.value, NotificationStatus.LEASED.value
     moments = [
-        Escalation.objects.open().aggregate(first=Min("next_due_at"))["first"],
-        Timer.objects.filter(status="pending").aggregate(first=Min("due_at"))["first"],
-        FollowUp.objects.planned().aggregate(first=Min("next_look_at"))["first"],
-        Notification.objects.filter(status=NotificationStatus.QUEUED.value).aggregate(first=Min("due_at"))["first"],
-        Notification.objects.filter(status=NotificationStatus.LEASED.value).aggregate(first=Min("lease_until"))[
-            "first"
-        ],
+        Escalation.objects.open().filter(next_due_at__gt=now).aggregate(first=Min("next_due_at"))["first"],
+        Timer.objects.filter(status="pending", due_at__gt=now).aggregate(first=Min("due_at"))["first"],
+        FollowUp.objects.planned().filter(next_look_at__gt=now).aggregate(first=Min("next_look_at"))["first"],
+        Notification.objects.filter(status=queued, due_at__gt=now).aggregate(first=Min("due_at"))["first"],
+        Notification.objects.filter(status=leased, lease_until__gt=now).aggregate(first=Min("lease_until"))["first"],
     ]
     return min((moment for moment in moments if moment is not None), default=None)
 

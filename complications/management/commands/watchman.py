@@ -26,7 +26,9 @@ from complications.queries.engine import Overdue, due_escalations, next_due, ove
 log = logging.getLogger("complications.watchman")
 
 TAKE_OVER_AFTER = timedelta(seconds=5)
-LONGEST_SLEEP_S = 2.0
+# What was handed over is asked for again after this time; how often everything that is overdue is looked for.
+ASK_AGAIN_S = 0.1
+ROUND_EVERY_S = 1.0
 HEARTBEAT_EVERY_S = 60.0
 
 
@@ -74,6 +76,7 @@ class Watchman:
         self.published: dict[int, datetime] = {}
         self.took_over = 0
         self.next_heartbeat = 0.0
+        self.next_round = 0.0
         self.listener: psycopg.Connection[Any] | None = None
 
     def run(self) -> None:
@@ -92,16 +95,22 @@ class Watchman:
     def look(self) -> float:
         """Publish what is due, take over what is overdue, say that we live; return how long nothing will be due."""
         now = database_now()
-        self.publish(due_escalations(now), now)
+        due = due_escalations(now)
+        self.publish(due, now)
+        if monotonic() >= self.next_round:
+            self.next_round = monotonic() + ROUND_EVERY_S
+            self.round(now)
+        longest = ASK_AGAIN_S if due else ROUND_EVERY_S
+        first = next_due(now)
+        # The clock again: what fell due during this look must not wait for the next.
+        return longest if first is None else min(longest, max(0.0, (first - database_now()).total_seconds()))
+
+    def round(self, now: datetime) -> None:
+        """Take over what is overdue and say that we live."""
         late = overdue(now - TAKE_OVER_AFTER)
         done = self.take_over(late, now) if late.any else 0
         beat(name="watchman", now=database_now(), took_over=done)
         self.fetch_heartbeat(late)
-        now = database_now()
-        first = next_due(now)
-        if first is None:
-            return LONGEST_SLEEP_S
-        return min(LONGEST_SLEEP_S, max(0.1, (first - now).total_seconds()))
 
     def publish(self, due: dict[int, datetime], now: datetime) -> None:
         """Hand to Celery what has not been handed over yet for the same due time."""
