@@ -102,7 +102,7 @@ class RunningService:
     def kill(self, name: str, *, how: signal.Signals = signal.SIGKILL) -> int:
         """Send a child a signal (kill -9) and return the process id that it had."""
         # Where it has just died by itself, the one that takes its place is meant.
-        return int(eventually(lambda: self._strike(name, how), seconds=30, what=f"{name} is there to be killed"))
+        return eventually(lambda: self._strike(name, how), seconds=30, what=f"{name} is there to be killed")
 
     def _strike(self, name: str, how: signal.Signals) -> int:
         pid = self.pid(name)

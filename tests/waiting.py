@@ -3,13 +3,17 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
+
+Answer = TypeVar("Answer")
 
 
-def eventually(question: Callable[[], object], *, seconds: float = 20.0, what: str = "") -> None:
-    """Ask again every few milliseconds until the answer is true; fail after `seconds`."""
+def eventually(question: Callable[[], Answer], *, seconds: float = 20.0, what: str = "") -> Answer:
+    """Ask again every few milliseconds until the answer is true, and return it; fail after `seconds`."""
     pause = threading.Event()
     deadline = time.monotonic() + seconds
-    while not question():
+    while not (answer := question()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what or question}")
         pause.wait(0.02)
+    return answer
