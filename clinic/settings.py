@@ -127,7 +127,10 @@ EMAIL_PORT = env.number("EMAIL_PORT", default=587, low=1, high=65535)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
+# Seconds for one answer of a server, and for a whole delivery by any channel; the lease of a message is longer.
 EMAIL_TIMEOUT = 10
+DELIVERY_SECONDS = 15
+EMAIL_BACKEND = "clinic.lib.mail.EmailBackend"
 EMAIL_DOMAIN = env.text("EMAIL_DOMAIN", "localhost")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"paging@{EMAIL_DOMAIN}")
 

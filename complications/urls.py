@@ -28,6 +28,8 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "escalations/<uuid:public_id>/handover/", escalations_api.HandOverView.as_view(), name="api-escalation-handover"
     ),
+    path("escalations/<uuid:public_id>/decline/", escalations_api.DeclineView.as_view(), name="api-escalation-decline"),
+    path("escalations/<uuid:public_id>/tier/", escalations_api.TierView.as_view(), name="api-escalation-tier"),
     path(
         "escalations/<uuid:public_id>/milestones/",
         escalations_api.MilestonesView.as_view(),
@@ -65,6 +67,9 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("escalations/<uuid:public_id>/arrival/", escalations.arrival, name="page-escalation-arrival"),
     path("escalations/<uuid:public_id>/handover/", escalations.handover, name="page-escalation-handover"),
+    path("escalations/<uuid:public_id>/decline/", escalations.declining, name="page-escalation-decline"),
+    path("escalations/<uuid:public_id>/raise/", escalations.raising, name="page-escalation-raise"),
+    path("escalations/<uuid:public_id>/raised-in-error/", escalations.error, name="page-escalation-error"),
     path("escalations/<uuid:public_id>/milestones/", escalations.milestone, name="page-escalation-milestone"),
     path("escalations/<uuid:public_id>/examination/", escalations.examination, name="page-escalation-examination"),
     path("escalations/<uuid:public_id>/decision/", escalations.decision, name="page-escalation-decision"),

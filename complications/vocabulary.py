@@ -194,6 +194,8 @@ class EventKind(StrEnum):
     HAND_OVER_ACCEPTED = "hand_over_accepted"
     HAND_OVER_UNANSWERED = "hand_over_unanswered"
     BACKSTOP_ANSWERED = "backstop_answered"
+    ALSO_ANSWERED = "also_answered"
+    DECLINED = "declined"
     MILESTONE = "milestone"
     CLOCK_WARNED = "clock_warned"
     CLOCK_BREACHED = "clock_breached"

@@ -18,8 +18,9 @@ from clinic.vocabulary import Channel, NotificationStatus
 
 log = logging.getLogger("clinic.notification")
 
-#: Longer than the slowest delivery (SMTP gives up after 10 s), so that no second worker sends what a first still sends.
-LEASE = timedelta(seconds=45)
+#: Longer than the slowest delivery (settings.DELIVERY_SECONDS, 15 s), so that no second worker sends what a first still
+#: sends; and short: what a killed worker held is claimed again after it, by the watchman 5 s later at the latest.
+LEASE = timedelta(seconds=22)
 #: Waits before the next try after a temporary failure; after the last one the message is failed, loudly.
 RETRIES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800))
 
@@ -96,6 +97,14 @@ def claim_due(*, now: datetime, limit: int = 50, only: Sequence[int] | None = No
             status=NotificationStatus.LEASED.value, lease_until=now + LEASE, attempts=F("attempts") + 1
         )
     return keys
+
+
+def release(*, keys: Sequence[int], claimed_at: datetime) -> None:
+    """Give messages that were claimed at `claimed_at` back unsent: whoever comes next claims them at once."""
+    held = Notification.objects.filter(status=NotificationStatus.LEASED.value, lease_until=claimed_at + LEASE)
+    held.filter(pk__in=keys).update(
+        status=NotificationStatus.QUEUED.value, lease_until=None, attempts=F("attempts") - 1
+    )
 
 
 def deliver(*, key: int, now: datetime) -> bool:

@@ -13,8 +13,8 @@ from clinic.actions.audit import Recording, recording
 from complications.actions.opening import UNANSWERED
 from complications.actions.paging import send, tell_user
 from complications.actions.standing import ENGINE, change, lock_first, note, person
-from complications.models import Escalation
-from complications.queries.recipients import reachable
+from complications.models import Escalation, EscalationEvent
+from complications.queries.recipients import Recipient, reachable
 from complications.rules.escalation import Due, after_page, due, next_level
 from complications.rules.policy import RANKED
 from complications.vocabulary import EscalationStatus, EventKind
@@ -97,16 +97,28 @@ def _page(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
         # Somebody answered who cannot operate: only those who can go on being called.
         posts = tuple(post for post in posts if post in RANKED)
     recipients = [one for one in reachable(row, posts, now) if one.user is None or one.user != row.responsible]
+    recipients = _but_who_declined(row, recipients)
     key = f"{row.round}:{row.step}"
     told = (
         send(row, recipients, kind="escalation_page", key=key, now=now, words={"step": row.step}) if recipients else []
     )
+    reached = any(one.is_within_reach for one in recipients)
     data = {"round": row.round, "step": row.step, "posts": list(posts), "to": told, "planned_at": found.at}
-    following = after_page(stands, now, reached=bool(told))
+    following = after_page(stands, now, reached=reached)
     row.round, row.step, row.page_due_at = following
     change(row, now=now, round=row.round, step=row.step, page_due_at=row.page_due_at)
-    kind = EventKind.STEP_PAGED if told else EventKind.STEP_SKIPPED
+    kind = EventKind.STEP_PAGED if reached else EventKind.STEP_SKIPPED
     note(row, kind, by=ENGINE, now=now, trail=trail, data=data)
+
+
+def _but_who_declined(row: Escalation, recipients: list[Recipient]) -> list[Recipient]:
+    """Leave out who said in this round that they cannot come, as long as that leaves somebody to call."""
+    declined = EscalationEvent.objects.filter(
+        escalation=row, kind=EventKind.DECLINED.value, data__state__round=row.round
+    ).values_list("actor_id", flat=True)
+    gone = set(declined)
+    left = [one for one in recipients if one.user is None or one.user.pk not in gone]
+    return left if any(one.is_within_reach for one in left) else recipients
 
 
 def _no_arrival(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:

@@ -8,11 +8,10 @@ from typing import Any
 
 from clinic.actions.audit import Recording, recording
 from clinic.actions.notification import cancel_unsent
-from clinic.actions.procedures import record_exam
 from clinic.lib.problems import Denied, FieldError, Invalid, Refused
 from clinic.models import Actor, User
-from clinic.vocabulary import ExamKind
 from complications.actions.engine import advance_due
+from complications.actions.examination import deficit_of, examine, refuse_unreadable
 from complications.actions.paging import send, tell_user
 from complications.actions.standing import change, lock, note, person, refuse_closed
 from complications.models import Escalation
@@ -38,8 +37,9 @@ LONGEST_ETA_MIN = 24 * 60
 def acknowledge(*, escalation: Escalation, eta_minutes: int, by: Actor, now: datetime) -> Escalation:
     """Take responsibility, with the minutes until the bedside; unsent pages are cancelled in the same transaction.
 
-    A second answer is refused with who was first (409), but for a person who was asked to take over, and where the
-    first one cannot operate. Somebody who may not answer (the backstop, a nurse) leaves an event and is refused.
+    A second answer is refused with who was first (409) and kept as an event, so that the ward knows who else can come;
+    but for a person who was asked to take over, and where the first one cannot operate. Somebody who may not answer (the
+    backstop, a nurse) leaves an event and is refused.
     """
     user = _person(by)
     if not 0 <= eta_minutes <= LONGEST_ETA_MIN:
@@ -49,18 +49,19 @@ def acknowledge(*, escalation: Escalation, eta_minutes: int, by: Actor, now: dat
         refuse_closed(row)
         if not may_answer(row, user):
             note(row, EventKind.BACKSTOP_ANSWERED, by=by, now=now, trail=trail, data={"answered": person(user)})
-            refusal: Denied | None = Denied(
+            refusal: Denied | Refused | None = Denied(
                 "not_a_surgeon", "Recorded that you answered. A surgeon must still take over."
             )
         else:
-            refusal = None
-            _acknowledge(row, user, eta_minutes, by, now, trail)
+            refusal = _acknowledge(row, user, eta_minutes, by, now, trail)
     if refusal is not None:
         raise refusal
     return row
 
 
-def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: datetime, trail: Recording) -> None:
+def _acknowledge(
+    row: Escalation, user: User, eta_minutes: int, by: Actor, now: datetime, trail: Recording
+) -> Refused | None:
     eta_at = now + timedelta(minutes=eta_minutes) / max(1, int(row.policy.get("time_scale", 1)))
     accepted = row.hand_over_to == user
     same = row.responsible == user
@@ -69,7 +70,8 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
     relieves = answered and row.cannot_operate and can and not same
     free = row.status == S.PAGING.value or relieves
     if not (accepted or same or free):
-        raise Refused("already_answered", _who_was_first(row))
+        _also_answered(row, user, eta_minutes, by, now, trail)
+        return Refused("already_answered", who_was_first(row))
     changes: dict[str, Any] = {
         "responsible": user,
         "acknowledged_at": now,
@@ -81,7 +83,7 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
     }
     if same and row.status != S.PAGING.value and not accepted:
         if row.status != S.ACKNOWLEDGED.value:
-            return
+            return None
         changes["acknowledged_at"] = row.acknowledged_at
     first = row.responsible
     if not same:
@@ -104,9 +106,19 @@ def _acknowledge(row: Escalation, user: User, eta_minutes: int, by: Actor, now: 
     words = {"what": "answered", "who": user.get_full_name(), "eta_minutes": eta_minutes, "can_operate": can}
     for told in {one.pk: one for one in (row.opened_by, first) if one is not None and one != user}.values():
         tell_user(row, told, kind="escalation_note", key=f"e{event.seq}", now=now, urgent=False, words=words)
+    return None
 
 
-def _who_was_first(row: Escalation) -> str:
+def _also_answered(row: Escalation, user: User, eta_minutes: int, by: Actor, now: datetime, trail: Recording) -> None:
+    """Keep that somebody else could come as well: once for each person while the same one has the responsibility."""
+    since = row.acknowledged_at or now
+    if row.events.filter(kind=EventKind.ALSO_ANSWERED.value, actor=user, at__gte=since).exists():
+        return
+    data = {"by": person(user), "eta_minutes": eta_minutes, "has_it": person(row.responsible)}
+    note(row, EventKind.ALSO_ANSWERED, by=by, now=now, trail=trail, data=data)
+
+
+def who_was_first(row: Escalation) -> str:
     name = row.responsible.get_full_name() if row.responsible else "Somebody"
     since = f" at {row.acknowledged_at:%H:%M} UTC" if row.acknowledged_at else ""
     if row.status == S.ACKNOWLEDGED.value and row.eta_at:
@@ -164,7 +176,7 @@ def hand_over(*, escalation: Escalation, to: User, by: Actor, now: datetime) -> 
         if row.status == S.PAGING.value or row.responsible is None:
             raise Refused("nobody_responsible", "Nobody has answered yet: take responsibility before handing over.")
         if row.responsible != actor:
-            raise Refused("not_yours", _who_was_first(row))
+            raise Refused("not_yours", who_was_first(row))
         if to == actor:
             raise Invalid.field("to", "same_person", "Name somebody else.")
         if not may_answer(row, to):
@@ -254,17 +266,11 @@ def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: d
         if row.status == S.PAGING.value or (row.status == S.ACKNOWLEDGED.value and not from_afar):
             raise Refused("not_at_bedside", "Record first that the surgeon is at the bedside.")
         cancel_unsent(reference=row.reference, now=now)
+        if decided.exam:
+            row = _examined(row, decided, by, now)
+            # A worse tier has other limits, by which the next look is due.
+            decided = _read(row, data, now)
         told = [one for one in row.told if not one.startswith("reexamination")]
-        if decided.exam is not None:
-            record_exam(
-                procedure=row.procedure,
-                kind=ExamKind.REVIEW,
-                exam=decided.exam,
-                source=row.reference,
-                occurred_at=now,
-                by=by,
-                now=now,
-            )
         change(
             row,
             now=now,
@@ -280,6 +286,20 @@ def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: d
         note(row, EventKind.DECIDED, by=by, now=now, trail=trail, data=decided.data)
         _follow_decision(row, decided, by, now, trail)
     return row
+
+
+def _examined(row: Escalation, decided: Decided, by: Actor, now: datetime) -> Escalation:
+    """Keep the examination of a decision, let it raise the case where it is worse, and return the row as it then is."""
+    exam = dict(decided.exam or {})
+    if decided.data.get("pvr_ml") is not None:
+        exam.setdefault("pvr_ml", decided.data["pvr_ml"])
+    refuse_unreadable(exam)
+    worse = deficit_of(row.procedure, exam, now=now) if decided.decision is Decision.NO_DEFICIT else ""
+    if worse:
+        detail = f"The examination shows a deficit ({worse}): choose another decision, or correct the examination."
+        raise Invalid.field("decision", "contradicts_examination", detail)
+    examine(escalation=row, exam=exam, by=by, now=now, attended=True)
+    return lock(row.public_id)
 
 
 def _read(row: Escalation, data: Mapping[str, Any], now: datetime) -> Decided:

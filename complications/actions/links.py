@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core import signing
 from django.db import transaction
 
-from clinic.lib.problems import NotFound, Refused
+from clinic.lib.problems import Denied, NotFound, Refused
 from clinic.models import Actor
 from clinic.vocabulary import Via
 from complications.actions.escalation import acknowledge
@@ -47,4 +47,10 @@ def acknowledge_by_link(*, token: str, eta_minutes: int, now: datetime, request_
         used = AcknowledgeLink.objects.filter(pk=link.pk, used_at=None).update(used_at=now)
         if not used:
             raise Refused("link_used", "This link was used already. Log in to see how the case stands.")
-        return acknowledge(escalation=link.escalation, eta_minutes=eta_minutes, by=by, now=now)
+        try:
+            return acknowledge(escalation=link.escalation, eta_minutes=eta_minutes, by=by, now=now)
+        except (Denied, Refused) as refused:
+            # What the refusal left as an event stays; the link does not count as used.
+            AcknowledgeLink.objects.filter(pk=link.pk).update(used_at=None)
+            refusal = refused
+    raise refusal

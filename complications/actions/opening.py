@@ -23,7 +23,10 @@ from complications.vocabulary import EscalationStatus, EventKind, Pathway, Setti
 
 @dataclass(frozen=True)
 class Finding:
-    """What opens or joins: triggers of one pathway, where the patient is, and since when it is known."""
+    """What opens or joins: triggers of one pathway, where the patient is, and since when it is known.
+
+    `attended`: a surgeon who may answer found it and decides in the same act, so that nobody has to be called to them.
+    """
 
     pathway: Pathway
     tier: Tier
@@ -35,6 +38,7 @@ class Finding:
     onset_at: datetime | None = None
     chips: Sequence[str] = ()
     by_person: bool = True
+    attended: bool = False
     complication: Complication | None = None
 
     def as_json(self) -> list[dict[str, str]]:
@@ -131,8 +135,9 @@ def _join(row: Escalation, finding: Finding, by: Actor, now: datetime, trail: Re
     known = {(one["trigger"], one["tier"], one["reason"]) for one in row.triggers}
     fresh = [one for one in finding.as_json() if (one["trigger"], one["tier"], one["reason"]) not in known]
     news = finding.by_person or bool(fresh)
-    effect = join(row.standing(), finding.tier, news=news)
-    waits_for_morning = row.origin > now and not effect.raised
+    effect = join(row.standing(), finding.tier, news=news, attended=finding.attended)
+    # A further report of the same tier keeps the quiet hours as the first one would have; a worse one never waits.
+    quiet = None if effect.raised else Policy(row.policy).quiet_until(Tier(row.tier), now)
     if finding.complication is not None:
         row.complications.add(finding.complication)
     changes: dict[str, Any] = {"triggers": sorted([*row.triggers, *fresh], key=lambda one: one["tier"])}
@@ -145,13 +150,18 @@ def _join(row: Escalation, finding: Finding, by: Actor, now: datetime, trail: Re
         changes |= {"first_acknowledged_at": None, "setting": finding.setting.value}
     status: EscalationStatus | None = None
     if effect.repage:
-        changes |= {"round": row.round + 1, "step": 0, "page_due_at": now, **UNANSWERED, **UNDECIDED}
+        begins = quiet[0] if quiet else now
+        changes |= {"round": row.round + 1, "step": 0, "page_due_at": begins, **UNANSWERED, **UNDECIDED}
         changes["first_arrived_at"] = None
         status = EscalationStatus.PAGING if row.status != EscalationStatus.PAGING.value else None
+        if quiet:
+            changes["origin"] = data["paging_from"] = begins
     change(row, now=now, status=status, **changes)
     kind = EventKind.TIER_RAISED if effect.raised else EventKind.JOINED
     event = note(row, kind, by=by, now=now, trail=trail, data=data)
-    if not waits_for_morning:
+    if quiet and row.status == EscalationStatus.PAGING.value:
+        _tell_quietly(row, effect, before, f"e{event.seq}", quiet, now)
+    else:
         _tell(row, effect, before, f"e{event.seq}", now)
     wake_engine()
 
@@ -167,6 +177,21 @@ UNANSWERED: dict[str, Any] = {
     "arrived_at": None,
 }
 UNDECIDED: dict[str, Any] = {"decision": "", "decision_data": {}, "decided_at": None, "reexamine_at": None}
+
+
+def _tell_quietly(
+    row: Escalation, effect: Joining, before: Any, key: str, quiet: tuple[datetime, tuple[str, ...]], now: datetime
+) -> None:
+    """Tell the nurse in charge now and the others in the morning, unless the ladder begins only then anyway."""
+    morning, posts = quiet
+    if not (effect.tell_posts or effect.repage):
+        return
+    send(row, reachable(row, posts, now), kind="escalation_quiet", key=f"{key}:quiet", now=now)
+    if effect.tell_responsible:
+        tell_user(row, before, kind="escalation_note", key=f"{key}:responsible", now=now, words={"what": "joined"})
+    if effect.tell_posts and row.origin <= now:
+        people = [one for one in reachable(row, effect.tell_posts, now) if one.post not in posts]
+        send(row, people, kind="escalation_page", key=key, now=now, due_at=morning, words={"again": True})
 
 
 def _tell(row: Escalation, effect: Joining, before: Any, key: str, now: datetime) -> None:

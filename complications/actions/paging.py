@@ -28,9 +28,12 @@ def send(
     now: datetime,
     urgent: bool = True,
     link: bool = True,
+    due_at: datetime | None = None,
     words: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
     """Write one message per recipient and channel; `key` (round and step, or the event) makes each of them once.
+
+    `due_at` is when it leaves, where that is not now.
 
     Return [{post, name, channels}]. The words carry site, urgency, reference and link, and no patient data.
     """
@@ -61,6 +64,7 @@ def send(
                 site=row.site,
                 reference=row.reference,
                 context=context,
+                due_at=due_at,
                 urgent=urgent,
                 address=one.email if channel is Channel.EMAIL else one.phone if one.user is None else "",
                 recipient_name=one.name,

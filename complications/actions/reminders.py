@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
-from django.db import connection
+from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db.models import QuerySet
 
 from clinic.actions.audit import Recording, recording
 from clinic.actions.notification import Message, queue_notifications
 from clinic.models import Actor, Membership, Shift, User
-from clinic.vocabulary import Channel, Post, Role
+from clinic.vocabulary import Post, Role
 from complications.actions.follow_up import complete_observations, looks_of
 from complications.actions.reporting import raise_triggers
 from complications.actions.timers import end_timer, is_pointless
 from complications.models import Complication, FollowUp, Timer
 from complications.models.follow_up import OBSERVATION
+from complications.queries.recipients import recipient
 from complications.rules.follow_up import quiet_shift
 from complications.rules.triggers import FiredTrigger
 from complications.vocabulary import FOLLOW_UP_ARROWS, ComplicationStatus, FollowUpStatus, Pathway, Setting, Tier
@@ -43,10 +45,22 @@ def fire_timers(*, now: datetime, limit: int = 100) -> int:
     for key in list(Timer.objects.due(now).order_by("due_at", "id").values_list("pk", flat=True)[:limit]):
         try:
             fired += _fire(key, now)
-        except Exception:
-            log.exception("timer_not_fired", extra={"timer": key})
-            Timer.objects.filter(pk=key).update(due_at=now + RETRY)
+        except OperationalError as error:
+            # Somebody holds a row, or the database is going away: still due, and found again within seconds.
+            log.warning("timer_held", extra={"timer": key, "error": type(error).__name__})
+        except Exception as error:
+            log.exception("timer_not_fired", extra={"timer": key, "error": type(error).__name__})
+            _later(Timer.objects.filter(pk=key), due_at=now + RETRY)
     return fired
+
+
+def _later(rows: QuerySet[Any], **changes: Any) -> None:
+    """Look at a broken row again in a minute; if not even that can be written, the others still have their turn."""
+    try:
+        with transaction.atomic():
+            rows.update(**changes)
+    except DatabaseError:
+        log.exception("not_put_off", extra={"table": rows.model._meta.db_table})
 
 
 def _fire(key: int, now: datetime) -> bool:
@@ -88,9 +102,11 @@ def remind_due(*, now: datetime, limit: int = 200) -> int:
     for key in list(FollowUp.objects.due(now).order_by("next_look_at", "id").values_list("pk", flat=True)[:limit]):
         try:
             looked += _look(key, now)
-        except Exception:
-            log.exception("follow_up_not_looked_at", extra={"follow_up": key})
-            FollowUp.objects.filter(pk=key).update(next_look_at=now + RETRY)
+        except OperationalError as error:
+            log.warning("follow_up_held", extra={"follow_up": key, "error": type(error).__name__})
+        except Exception as error:
+            log.exception("follow_up_not_looked_at", extra={"follow_up": key, "error": type(error).__name__})
+            _later(FollowUp.objects.filter(pk=key), next_look_at=now + RETRY)
     return looked
 
 
@@ -236,7 +252,7 @@ def remind_drafts(*, now: datetime) -> int:
             )
             for row in rows
             if row.procedure.operator.is_active
-            for channel in _channels(row.procedure.operator)
+            for channel in recipient("operator", row.procedure.operator).channels()
         ]
         count += queue_notifications(messages, by=SYSTEM, now=now)
     return count
@@ -282,11 +298,6 @@ def _message(
             urgent=urgent,
         )
         for user in people
-        for channel in _channels(user)
+        for channel in recipient("", user).channels()
     ]
     queue_notifications(messages, by=SYSTEM, now=now)
-
-
-def _channels(user: User) -> list[Channel]:
-    found = [Channel.EMAIL] if settings.EMAIL_HOST and user.email else []
-    return [*found, Channel.INBOX] if settings.DEMO or not settings.EMAIL_HOST else found

@@ -177,12 +177,14 @@ def raise_triggers(
     reported_at: datetime | None = None,
     setting: Setting | None = None,
     by_person: bool = False,
+    attended: bool = False,
 ) -> Escalation | None:
     """Open or join the escalations that a stored tick, a follow-up answer or a timer calls for; return the worst.
 
     `source` says where it stands (`run:<id>:<event>`, `follow_up:<id>`, `timer:<key>`); `exam` (flat, as examinations
     are stored) is compared with the baseline as well, so that nothing depends on the list's own arithmetic. The steps
-    of the ladder count from `reported_at` (the tick's own time, when it came late from a tablet without network).
+    of the ladder count from `reported_at` (the tick's own time, when it came late from a tablet without network);
+    `attended` says that a surgeon found it who decides in the same act.
     """
     found = list(triggers)
     verdict = Verdict()
@@ -209,6 +211,7 @@ def raise_triggers(
                 reported_at=reported_at,
                 chips=sorted(verdict.chips),
                 by_person=by_person,
+                attended=attended,
             )
             opened.append(open_or_join(procedure=procedure, finding=finding, by=by, now=now, trail=trail))
             stream = f"procedure:{procedure.public_id}"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from time import monotonic
 
-from clinic.actions.notification import claim_due, deliver
+from django.conf import settings
+
+from clinic.actions.notification import LEASE, claim_due, deliver, release
 from complications.actions.engine import advance_due
 from complications.actions.follow_up import sweep_unplanned
 from complications.actions.reminders import fire_timers, remind_drafts
@@ -26,17 +28,16 @@ def advance(*, now: datetime, only: Sequence[int] | None = None) -> int:
 
 
 def deliver_due(*, now: datetime, limit: int = 60) -> int:
-    """Claim what waits in the outbox, urgent messages first, and send it; return how many left.
-
-    A few are claimed at a time, so that a slow mail server never holds a lease for longer than the lease lasts.
-    """
+    """Claim what waits in the outbox, urgent messages first, and send it; return how many left."""
     sent, looked, start = 0, 0, monotonic()
     while looked < limit and monotonic() - start < LONGEST_S:
-        keys = claim_due(now=now, limit=AT_ONCE)
+        # A lease counts from its own claim, not from the start of this round.
+        moment = now + timedelta(seconds=int(monotonic() - start))
+        keys = claim_due(now=moment, limit=AT_ONCE)
         if not keys:
             break
         looked += len(keys)
-        sent += _deliver(keys, now)
+        sent += _deliver(keys, moment)
     return sent
 
 
@@ -46,8 +47,12 @@ def deliver_keys(keys: Sequence[int], *, now: datetime) -> int:
 
 
 def _deliver(keys: Sequence[int], now: datetime) -> int:
-    sent = 0
-    for key in keys:
+    """Send claimed messages while their lease is sure to outlast the next one; give the rest back."""
+    sent, start = 0, monotonic()
+    for index, key in enumerate(keys):
+        if monotonic() - start > LEASE.total_seconds() - settings.DELIVERY_SECONDS:
+            release(keys=keys[index:], claimed_at=now)
+            break
         try:
             sent += deliver(key=key, now=now)
         except Exception:

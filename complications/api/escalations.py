@@ -18,13 +18,15 @@ from clinic.lib.problems import Invalid, NotFound
 from clinic.models import User
 from complications.access import access_escalation
 from complications.actions import escalation as acts
+from complications.actions.declining import decline
 from complications.actions.opening import policy_in_force
 from complications.actions.policy import set_policy
+from complications.actions.raising import raise_tier
 from complications.api.shapes import LINE, POLICY, WHOLE
 from complications.models import Escalation
 from complications.models.escalation import OPEN
 from complications.queries.escalations import line, open_first, whole
-from complications.vocabulary import EscalationStatus, Milestone
+from complications.vocabulary import EscalationStatus, Milestone, Tier
 
 PAGE = 100
 
@@ -48,6 +50,13 @@ class HandOverInput(serializers.Serializer[Any]):
     """Who is asked to take over."""
 
     to = serializers.CharField(max_length=150)
+
+
+class TierInput(serializers.Serializer[Any]):
+    """The tier that a person finds right, and why; a tier never falls."""
+
+    tier = serializers.ChoiceField([str(one) for one in Tier])
+    reason = serializers.CharField(max_length=300)
 
 
 class MilestoneInput(serializers.Serializer[Any]):
@@ -149,6 +158,31 @@ def _colleague(caller: Any, name: str, field: str) -> User:
         return access_colleague(caller, name)
     except NotFound as error:
         raise Invalid.field(field, error.code, error.detail) from None
+
+
+class DeclineView(APIView):
+    """POST …/decline/: who was paged cannot come."""
+
+    @described("Say that one cannot come: the next step pages at once", gives=WHOLE, status=201)
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201, the second time as well; 409 where somebody has taken it meanwhile."""
+        caller = caller_of(request)
+        row = access_escalation(caller, public_id)
+        return _answer(decline(escalation=row, by=caller.actor(), now=database_now()))
+
+
+class TierView(APIView):
+    """POST …/tier/: a person raises the case."""
+
+    @described("Raise the case to a more urgent tier", takes=TierInput, gives=WHOLE, status=201)
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201; 409 for a tier that is not above the present one."""
+        caller = caller_of(request)
+        row = access_escalation(caller, public_id)
+        data = TierInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        tier, reason = Tier(data.validated_data["tier"]), data.validated_data["reason"]
+        return _answer(raise_tier(escalation=row, tier=tier, reason=reason, by=caller.actor(), now=database_now()))
 
 
 class HandOverView(APIView):

@@ -18,12 +18,14 @@ from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid, Problem
 from clinic.vocabulary import LEVELS
 from complications.access import access_escalation
-from complications.actions.escalation import acknowledge, arrive, decide, hand_over, record_milestone
+from complications.actions.declining import decline
+from complications.actions.escalation import acknowledge, arrive, decide, hand_over, raise_in_error, record_milestone
 from complications.actions.examination import examine
+from complications.actions.raising import raise_tier
 from complications.models import Escalation
 from complications.pages.exam import ExamForm, read_exam_form, read_measured
 from complications.pages.view import EscalationView
-from complications.vocabulary import OPERATIVE, Decision, Finding, Milestone, Pathway
+from complications.vocabulary import OPERATIVE, Decision, Finding, Milestone, Pathway, Tier
 
 PAGE = 40
 INTERVALS = (15, 30, 60, 120)
@@ -120,6 +122,50 @@ def handover(request: HttpRequest, public_id: UUID) -> HttpResponse:
     except Problem as refusal:
         problem = refusal
     return _back(request, public_id, problem, _("Asked. Until they accept, you stay responsible."))
+
+
+@require_POST
+def declining(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Say that one cannot come: the next step pages at once."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    problem: Problem | None = None
+    try:
+        decline(escalation=row, by=caller.actor(), now=database_now())
+    except Problem as refusal:
+        problem = refusal
+    return _back(request, public_id, problem, _("Noted. The next ones are being paged now."))
+
+
+@require_POST
+def raising(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Raise the case to a more urgent tier, with the reason."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    problem: Problem | None = None
+    try:
+        tier = request.POST.get("tier", "")
+        if tier not in set(Tier):
+            raise Invalid.field("tier", "not_a_choice", _("Say how urgent it is."))
+        reason = request.POST.get("reason", "")
+        raise_tier(escalation=row, tier=Tier(tier), reason=reason, by=caller.actor(), now=database_now())
+    except Problem as refusal:
+        problem = refusal
+    return _back(request, public_id, problem, _("Raised. Paging began anew."))
+
+
+@require_POST
+def error(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Withdraw a case that should not have been raised, with the reason."""
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    row = access_escalation(caller, public_id)
+    problem: Problem | None = None
+    try:
+        reason = request.POST.get("reason", "")
+        raise_in_error(escalation=row, reason=reason, by=caller.actor(), now=database_now())
+    except Problem as refusal:
+        problem = refusal
+    return _back(request, public_id, problem, _("Withdrawn. It stays in the record."))
 
 
 @require_POST

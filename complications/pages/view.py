@@ -243,6 +243,20 @@ class EscalationView:
         operates = self.row.cannot_operate and self.caller.person.can_decompress
         return self.row.status == S.PAGING.value or self.hand_over_to_me or (operates and not self.is_mine)
 
+    @cached_property
+    def can_decline(self) -> bool:
+        """Whether this person was called and may say that they cannot come."""
+        mine = self.is_mine and self.row.status == S.ACKNOWLEDGED.value
+        if not (self.can_take or mine) or self.caller.user is None:
+            return False
+        pages = Notification.objects.filter(reference=self.row.reference, kind="escalation_page")
+        return pages.filter(recipient=self.caller.user).exists()
+
+    @property
+    def worse_tiers(self) -> list[Tier]:
+        """To what a person may raise the case; a tier never falls."""
+        return [tier for tier in Tier if self.can_examine and tier.worse_than(Tier(self.row.tier))]
+
     @property
     def can_arrive(self) -> bool:
         """Whether an arrival can be recorded: by the surgeon, or by the ward for them."""

@@ -282,13 +282,16 @@ class Joining:
     new_origin: bool
 
 
-def join(now: Standing, tier: Tier, *, news: bool) -> Joining:
+def join(now: Standing, tier: Tier, *, news: bool, attended: bool = False) -> Joining:
     """Return what a second report of `tier` does (`news` = it says something the escalation did not know yet).
 
     A tier never falls. A raise voids an acknowledgement, not an arrival (E9): at the bedside the clocks start again
-    and rank 2 and the anaesthetist are told. Somebody who only observes is paged again by any news.
+    and rank 2 and the anaesthetist are told. Somebody who only observes is paged again by any news; who found it at
+    the bedside and decides in the same act (`attended`) is there already.
     """
     raised = tier.worse_than(now.tier)
+    if attended:
+        return Joining(raised, False, False, ("on_call_rank_2", "anaesthetist_on_call") if raised else (), raised)
     waiting = now.status is S.DECIDED and now.decision in (Decision.OBSERVE, Decision.IMAGE_FIRST)
     second = ("on_call_rank_2", "anaesthetist_on_call")
     if now.status is S.PAGING:

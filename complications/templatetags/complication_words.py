@@ -139,6 +139,8 @@ WORDS: dict[str, dict[str, Any]] = {
         "hand_over_accepted": _("Hand-over accepted"),
         "hand_over_unanswered": _("Hand-over not answered: paging goes on"),
         "backstop_answered": _("Backstop answered"),
+        "also_answered": _("Could come as well"),
+        "declined": _("Cannot come: the next step pages at once"),
         "milestone": _("Recorded"),
         "clock_warned": _("Limit is near"),
         "clock_breached": _("Limit missed"),

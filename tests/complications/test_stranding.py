@@ -7,16 +7,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import InternalError, connection
 
 from clinic.lib.problems import Denied, Invalid
 from clinic.models import Notification, Procedure, Site, User
 from clinic.vocabulary import Role
 from complications.actions.engine import advance_due
 from complications.actions.escalation import acknowledge, arrive, decide, hand_over
-from complications.actions.follow_up import sweep_unplanned
+from complications.actions.follow_up import plan_follow_ups, sweep_unplanned
 from complications.actions.links import acknowledge_by_link, link_token
-from complications.actions.reminders import fire_timers
+from complications.actions.reminders import fire_timers, remind_due
 from complications.actions.reporting import raise_triggers
+from complications.actions.sweeping import deliver_due
+from complications.actions.timers import set_timer
 from complications.models import AcknowledgeLink, Escalation, EscalationPolicy, FollowUp, Timer
 from complications.rules.policy import RANKED, default_policy
 from tests.make import make_procedure, make_user
@@ -201,3 +204,92 @@ def test_nothing_that_was_typed_beside_a_deficit_keeps_it_from_calling(
     assert first.status_code == 201, first.content
     assert first.json()["escalation"] is not None
     assert client.send("POST", "/complications/", report).status_code == 200
+
+
+def test_a_running_service_without_a_mail_server_says_so_and_calls_down_to_the_backstop(
+    ward: Ward, now: datetime, settings: Any
+) -> None:
+    settings.DEMO, settings.EMAIL_HOST, settings.EMAIL_BACKEND = False, "", "clinic.lib.mail.EmailBackend"
+    row = make_escalation(ward, now)
+    advance_due(now=now)
+    events = list(row.events.filter(kind__in=["step_paged", "step_skipped"]))
+    assert [(event.kind, event.data["step"]) for event in events[:4]] == [("step_skipped", n) for n in range(4)]
+    assert ward.first.get_full_name() in [one["name"] for one in events[0].data["to"]]
+    pages = Notification.objects.filter(reference=row.reference)
+    assert set(pages.values_list("channel", flat=True)) == {"email"}, "an inbox that nobody reads is not a page"
+    deliver_due(now=now, limit=1)
+    assert "unreachable" in pages.values_list("error", flat=True)
+    settings.EMAIL_HOST, settings.EMAIL_BACKEND = "mail.example.org", "django.core.mail.backends.locmem.EmailBackend"
+    later = now + timedelta(minutes=1)
+    deliver_due(now=later)
+    assert not pages.exclude(status="sent").exists(), "what could not leave leaves when it can"
+
+
+def test_reminders_too_leave_by_mail_or_not_at_all(ward: Ward, now: datetime, settings: Any) -> None:
+    settings.DEMO, settings.EMAIL_HOST = False, ""
+    plan_follow_ups(procedure=ward.procedure, ended_at=now - timedelta(days=2), by=ward.by_nurse, now=now)
+    remind_due(now=now + timedelta(days=30))
+    assert not Notification.objects.exclude(channel="email").exists()
+
+
+def test_a_timer_that_cannot_be_put_off_stops_neither_the_others_nor_the_engine(ward: Ward, now: datetime) -> None:
+    other = make_ward(now)
+    for place, trigger in ((ward, "broken"), (other, "NT-09")):
+        set_timer(
+            procedure=place.procedure,
+            key="k",
+            due_at=now,
+            trigger=trigger,
+            unless="words",
+            by=place.by_nurse,
+            now=now - timedelta(hours=1),
+        )
+    broken = Timer.objects.get(trigger="broken").pk
+
+    def fail(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
+        if sql.startswith('UPDATE "complications_timer"') and broken in params:
+            raise InternalError("this row cannot be written")
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(fail):
+        assert fire_timers(now=now) == 1
+    assert Escalation.objects.get().procedure == other.procedure
+
+
+def night_case(now: datetime, **values: Any) -> tuple[Ward, Escalation, datetime, datetime]:
+    """A prompt case of the afternoon, the night after it, and the morning."""
+    ward = make_ward(now)
+    row = make_escalation(ward, now.replace(hour=14), type="LEK-EPI", level="L1", **values)
+    morning = (now + timedelta(days=1)).replace(hour=4, minute=0)
+    return ward, row, now.replace(hour=22), morning
+
+
+def test_a_second_prompt_report_at_night_about_a_case_of_the_day_wakes_the_nurse_only(now: datetime) -> None:
+    ward, row, night, morning = night_case(now)
+    advance_due(now=now.replace(hour=14))
+    known = set(Notification.objects.values_list("pk", flat=True))
+    make_escalation(ward, night, type="LEK-FOR", level="L2")
+    fresh = Notification.objects.filter(reference=row.reference).exclude(pk__in=known)
+    assert {one.recipient for one in fresh.filter(due_at__lte=night)} == {ward.nurse}
+    assert {one.recipient for one in fresh.filter(due_at=morning)} == {ward.first, ward.operator}
+
+
+def test_news_at_night_about_a_prompt_case_under_observation_begins_its_ladder_in_the_morning(now: datetime) -> None:
+    ward, row, night, morning = night_case(now)
+    arrive(escalation=row, by=ward.by(ward.first), now=now.replace(hour=15))
+    data = {"decision": "observe", "reexam_interval_minutes": 1200}
+    decide(escalation=row, data=data, by=ward.by(ward.first), now=now.replace(hour=15))
+    make_escalation(ward, night, type="LEK-FOR", level="L2")
+    row.refresh_from_db()
+    assert (row.status, row.page_due_at, row.origin) == ("paging", morning, morning)
+    advance_due(now=night)
+    assert not row.events.filter(kind="step_paged").exists()
+    advance_due(now=morning)
+    assert row.events.filter(kind="step_paged").count() == 1
+
+
+def test_a_worse_report_at_night_waits_for_nobody(now: datetime) -> None:
+    ward, row, night, _ = night_case(now)
+    make_escalation(ward, night)
+    row.refresh_from_db()
+    assert (row.tier, row.page_due_at) == ("t0", night)
