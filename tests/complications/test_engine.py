@@ -12,7 +12,7 @@ from clinic.models import Notification, Shift, User
 from clinic.vocabulary import ExamKind, Post, Role
 from complications.actions.drafts import draft_complication
 from complications.actions.engine import advance_due
-from complications.actions.escalation import acknowledge, arrive, decide
+from complications.actions.escalation import acknowledge, arrive
 from complications.actions.follow_up import plan_follow_ups
 from complications.actions.heartbeat import beat
 from complications.actions.policy import set_policy
@@ -95,22 +95,6 @@ def test_a_step_with_nobody_reachable_is_skipped_at_once_and_recorded(ward: Ward
     assert steps(row) == [(0, 0, "skipped"), (0, 1, "skipped"), (0, 2, "skipped"), (0, 3, "paged")]
 
 
-def test_nobody_on_call_in_a_gap_goes_on_to_the_next_rank(ward: Ward, now: datetime) -> None:
-    Shift.objects.filter(rank=1, post=Post.ON_CALL_SPINE.value).delete()
-    row = make_escalation(ward, now)
-    advance_due(now=now)
-    assert paged(row) == {ward.operator, ward.nurse}
-    advance_due(now=after(now, 5))
-    assert ward.second in paged(row)
-
-
-def test_a_recipient_without_any_address_is_passed_over(ward: Ward, now: datetime) -> None:
-    User.objects.filter(pk=ward.first.pk).update(email="", phone="")
-    row = make_escalation(ward, now)
-    advance_due(now=now)
-    assert paged(row) == {ward.operator, ward.nurse}
-
-
 def test_somebody_who_has_left_is_not_paged(ward: Ward, now: datetime) -> None:
     User.objects.filter(pk=ward.first.pk).update(is_active=False)
     row = make_escalation(ward, now)
@@ -147,40 +131,6 @@ def test_a_new_policy_does_not_touch_a_running_escalation(ward: Ward, now: datet
     assert [step for _, step, _ in steps(row)] == [0, 1]
 
 
-def test_a_later_step_does_not_cut_off_an_earlier_one(ward: Ward, now: datetime) -> None:
-    row = make_escalation(ward, now)
-    advance_due(now=after(now, 30))
-    assert [step for _, step, _ in steps(row)] == [0, 1, 2, 3, 4]
-    unsent = Notification.objects.filter(reference=row.reference, status="queued", kind="escalation_page")
-    assert unsent.values("recipient").distinct().count() == 8
-
-
-def test_a_stale_timer_never_escalates_an_answered_case_weeks_later(ward: Ward, now: datetime) -> None:
-    row = make_escalation(ward, now)
-    acknowledge(escalation=row, eta_minutes=5, by=ward.by(ward.first), now=after(now, 1))
-    arrive(escalation=row, by=ward.by(ward.first), now=after(now, 5))
-    decide(
-        escalation=row, data={"decision": "no_deficit", "reason": "normal"}, by=ward.by(ward.first), now=after(now, 9)
-    )
-    before = Notification.objects.count()
-    advance_due(now=now + timedelta(days=21))
-    assert fresh(row).status == "closed"
-    assert Notification.objects.count() == before
-
-
-def test_paging_stops_with_the_acknowledgement(ward: Ward, now: datetime) -> None:
-    row = make_escalation(ward, now)
-    advance_due(now=now)
-    acknowledge(escalation=row, eta_minutes=20, by=ward.by(ward.first), now=after(now, 3))
-    advance_due(now=after(now, 14))
-    assert [step for _, step, _ in steps(row)] == [0]
-    assert claim_due(now=after(now, 14), limit=100) == list(
-        Notification.objects.filter(kind="escalation_note")
-        .order_by("-urgent", "due_at", "id")
-        .values_list("pk", flat=True)
-    )
-
-
 def test_clocks_warn_the_owner_and_a_breach_tells_the_next_level(ward: Ward, now: datetime) -> None:
     row = make_escalation(ward, now)
     advance_due(now=now)
@@ -207,17 +157,6 @@ def test_a_broken_escalation_never_stops_the_others(ward: Ward, now: datetime) -
     row = fresh(broken)
     assert (row.failures, row.last_failure, row.next_due_at) == (1, "KeyError", after(now, 1))
     assert row.events.filter(kind="engine_failed").count() == 1
-
-
-def test_one_recipients_failure_does_not_stop_the_others(ward: Ward, now: datetime) -> None:
-    row = make_escalation(ward, now)
-    advance_due(now=now)
-    Notification.objects.filter(recipient=ward.first).update(kind="no_such_template")
-    assert deliver_due(now=now) == 2
-    assert {one.recipient for one in Notification.objects.filter(reference=row.reference, status="sent")} == {
-        ward.operator,
-        ward.nurse,
-    }
 
 
 def test_a_message_whose_sender_died_goes_out_again_with_the_same_id(ward: Ward, now: datetime) -> None:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -20,7 +16,6 @@ from django.db import connection, transaction
 
 from clinic.celery import app
 from clinic.lib.clock import database_now
-from clinic.lib.embedded import process
 from clinic.lib.problems import Refused
 from clinic.models import Notification
 from complications.actions.engine import advance_due
@@ -30,7 +25,6 @@ from complications.actions.sweeping import deliver_due
 from complications.models import Complication, EngineHeartbeat, Escalation, EscalationEvent
 from complications.rules.report import Report
 from tests.make_complications import make_escalation, make_ward, weak_leg
-from tests.service import TOP
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,26 +174,6 @@ def test_a_real_worker_runs_the_step_and_sends_its_pages(celery_worker: Path) ->
     eventually(lambda: sent(row) == 3, what="the worker sends three pages")
     eventually(lambda: EngineHeartbeat.objects.filter(name="celery").exists(), what="it says that it lives")
     assert "complications.sweep" in celery_worker.read_text()
-
-
-@pytest.fixture
-def watchman(transactional_db: None, tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Return a function that starts a real watchman on this test's database; it gives the log file."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(**env: str) -> Path:
-        log = tmp_path / f"watchman-{len(started)}.log"
-        command = [sys.executable, "manage.py", "watchman"]
-        child = process.spawn(command, log=log, cwd=TOP, env={**os.environ, "PYTHONUNBUFFERED": "1", **env})
-        started.append(child)
-        eventually(lambda: "watching" in log.read_text() or child.poll() is not None, what="the watchman watches")
-        assert child.poll() is None, log.read_text()
-        eventually(lambda: EngineHeartbeat.objects.filter(name="watchman").exists(), what="its first look")
-        return log
-
-    yield start
-    for child in started:
-        process.stop(child, how=signal.SIGTERM)
 
 
 @pytest.mark.service
