@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.core import signing
-
 from checklists.models import Definition, Run
 from clinic.access import Caller
 from clinic.lib.problems import NotFound
-from clinic.models import User
 from complications.models import FollowUp
-
-_TICKET = "checklists.ticket"
 
 
 def access_run(caller: Caller, public_id: UUID | str) -> Run:
@@ -47,17 +42,3 @@ def access_definition(caller: Caller, sha256: str) -> Definition:
     if definition is None:
         raise NotFound("unknown_definition", "No list is published under this hash.")
     return definition
-
-
-def ticket_for(user: User) -> str:
-    """Return the signed name of the person who is unlocked, which their ticks carry until they are sent."""
-    return signing.dumps(str(user.public_id), salt=_TICKET)
-
-
-def holder_of(ticket: str) -> str | None:
-    """Return the public id of the person whom a ticket names, or None where it was not made here."""
-    try:
-        holder: str = signing.loads(ticket, salt=_TICKET)
-    except signing.BadSignature:
-        return None
-    return holder

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
+from django.core import signing
 from django.http import HttpRequest
 
 from clinic.lib.problems import Denied, NotFound, NotLoggedIn
@@ -211,3 +214,48 @@ def access_export(caller: Caller, dataset: str, public_id: str) -> Export:
     if export is None:
         raise NotFound("not_found", "There is no finished export with that id at your site.")
     return export
+
+
+_TICKET = "checklists.ticket"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whom a ticket names: `user` where its signature is ours, `claimed` where it names them without a proof."""
+
+    user: User | None = None
+    claimed: User | None = None
+
+
+def ticket_for(user: User) -> str:
+    """Return the signed name of the person who is unlocked, which what they enter carries until it is sent."""
+    return signing.dumps(str(user.public_id), salt=_TICKET)
+
+
+def holders_of(tickets: Collection[str], caller: Caller) -> dict[str, Holder]:
+    """Return the person of the caller's site behind each ticket.
+
+    A ticket that was signed under a key which is gone, or is forged, proves nothing: whom it names may be asked, and is
+    never taken at its word.
+    """
+    read = {ticket: _read_ticket(ticket) for ticket in tickets}
+    known = {str(caller.person.public_id): caller.person}
+    if wanted := {name for name, _ in read.values() if name} - known.keys():
+        rows = User.objects.filter(public_id__in=wanted, memberships__site=caller.place).distinct()
+        known |= {str(user.public_id): user for user in rows}
+    return {
+        ticket: Holder(user=known.get(name)) if proven else Holder(claimed=known.get(name))
+        for ticket, (name, proven) in read.items()
+    }
+
+
+def _read_ticket(ticket: str) -> tuple[str, bool]:
+    """Return the public id that a ticket names, empty where it cannot be read, and whether it was signed here."""
+    try:
+        return str(UUID(signing.loads(ticket, salt=_TICKET))), True
+    except (signing.BadSignature, ValueError, TypeError, AttributeError):
+        pass
+    try:
+        return str(UUID(json.loads(signing.b64_decode(ticket.partition(":")[0].encode())))), False
+    except (ValueError, TypeError, AttributeError):
+        return "", False

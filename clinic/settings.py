@@ -16,6 +16,8 @@ DEMO = env.flag("DEMO", default=True)
 # Made by the first start. Without one (a check, a migration by hand) every process gets its own: fine, since only the
 # web needs it to last, and `check --deploy` refuses it.
 SECRET_KEY = env.text("SECRET_KEY", PLACES.known_secret("secret-key") or "not-set-" + os.urandom(32).hex())
+# Keys of yesterday: what a tablet signed for before the key changed still says whose it is.
+SECRET_KEY_FALLBACKS = env.items("SECRET_KEY_FALLBACKS", [])
 BASE_URL = env.text("BASE_URL", "http://127.0.0.1:8000")
 _address = urlsplit(BASE_URL)
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]", _address.hostname or "localhost"])

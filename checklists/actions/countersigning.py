@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Q
 
 from checklists.actions.signing import Credential
 from checklists.actions.sync import Incoming, Result, apply_batch
@@ -13,19 +17,28 @@ from checklists.rules.nodes import Key
 from checklists.vocabulary import EventOutcome
 from clinic.actions.credentials import check_credential
 from clinic.lib.problems import Refused
-from clinic.models import Actor, Tablet, User
+from clinic.models import Actor, Membership, Tablet, User
 
 
 def countersign_held(
-    *, run: Run, user: User, credential: Credential, by: Actor, tablet: Tablet | None, now: datetime
+    *,
+    run: Run,
+    user: User,
+    credential: Credential,
+    events: Collection[UUID] = (),
+    by: Actor,
+    tablet: Tablet | None,
+    now: datetime,
 ) -> list[Result]:
-    """Let a person's held ticks count: each is sent again under an id of its own, with their credential.
+    """Let a person's held ticks count: each is sent again under an id of its own, with their credential and role.
 
-    A held tick whose actor could not be read may be claimed by nobody and stays held. Raise Refused `nothing_held`.
+    A tick of which nobody proved that it is theirs counts for whom its ticket names, or where it names nobody for the
+    person who says so, and only where its id is in `events`: it is looked at one by one. Raise Refused `nothing_held`.
     """
     check_credential(user=user, pin=credential.pin, password=credential.password, by=by, now=now)
-    rows = Event.objects.filter(run=run, outcome=EventOutcome.HELD, actor=user).order_by("seq")
-    events = [
+    unproven = Q(actor=None, public_id__in=events) & (Q(claimed=None) | Q(claimed=user))
+    rows = Event.objects.filter(Q(actor=user) | unproven, run=run, outcome=EventOutcome.HELD).order_by("seq")
+    held = [
         Incoming(
             id=str(countersigned_id(row.public_id)),
             key=Key(row.item, row.part, row.level, row.side, row.instance),
@@ -39,6 +52,8 @@ def countersign_held(
         )
         for row in rows
     ]
-    if not events:
+    if not held:
         raise Refused("nothing_held", f"Nothing waits for {user.get_full_name()} on this list.")
-    return apply_batch(run=run, events=events, by=replace(by, user=user), tablet=tablet, now=now)
+    roles = Membership.objects.filter(user=user, site_id=run.procedure.site_id, is_active=True)
+    own = replace(by, user=user, role=",".join(sorted(roles.values_list("role", flat=True))))
+    return apply_batch(run=run, events=held, by=own, tablet=tablet, now=now)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from checklists.actions.opening import open_follow_up_run
 from checklists.actions.sync import Incoming, Result, apply_batch
-from checklists.models import Answer, Run
+from checklists.models import Answer, Event, Run
 from checklists.rules.nodes import Key
 from checklists.rules.raises import red_flags
 from checklists.vocabulary import EventOutcome
@@ -56,23 +57,34 @@ def answer_follow_up(
             now=now,
             quiet={RED_FLAGS} if finishes else frozenset(),
         )
-        taken = [one for one in results if one.outcome not in {EventOutcome.REFUSED, EventOutcome.REPLAYED}]
+        taken = [one.id for one in results if one.outcome not in {EventOutcome.REFUSED, EventOutcome.REPLAYED}]
         escalation = None
         if finishes and not any(one.outcome == EventOutcome.REFUSED for one in results):
-            rows = Answer.objects.filter(run=run, item=RED_FLAGS).values_list("item", "part", "value")
-            flags = red_flags({Key(item, part): value for item, part, value in rows})
+            flags = _said(run, taken)
             escalation = complete_follow_up(
                 follow_up=follow_up, run_public_id=run.public_id, red_flags=flags, by=by, now=now
             )
         elif finishes and taken:
             # A refused answer keeps the contact open; what was said with it must not wait for the correction.
-            escalation = _act_now(run, follow_up, by=by, now=now)
+            escalation = _act_now(run, taken, follow_up, by=by, now=now)
     return Answered(run, results, escalation)
 
 
-def _act_now(run: Run, follow_up: FollowUp, *, by: Actor, now: datetime) -> Escalation | None:
-    rows = Answer.objects.filter(run=run, item=RED_FLAGS).values_list("item", "part", "value")
-    flags = read_red_flags(red_flags({Key(item, part): value for item, part, value in rows}))
+def _said(run: Run, taken: Sequence[str]) -> list[str]:
+    """Return the red flags that stand as yes, and those that were yes at any moment of this batch.
+
+    A yes that a later tick of the same batch takes back acts all the same: who said it is asked, and no report of a sign
+    is taken back in silence. The correction stands in the form's history.
+    """
+    rows: list[tuple[Any, ...]] = [
+        *Answer.objects.filter(run=run, item=RED_FLAGS).values_list("item", "part", "value"),
+        *Event.objects.filter(run=run, item=RED_FLAGS, public_id__in=taken).values_list("item", "part", "value"),
+    ]
+    return sorted({flag for item, part, value in rows for flag in red_flags({Key(item, part): value})})
+
+
+def _act_now(run: Run, taken: Sequence[str], follow_up: FollowUp, *, by: Actor, now: datetime) -> Escalation | None:
+    flags = read_red_flags(_said(run, taken))
     return act_on_red_flags(
         procedure=follow_up.procedure, flags=flags, source=f"follow_up:{follow_up.public_id}", by=by, now=now
     )

@@ -52,6 +52,7 @@ class Incoming:
     clock: Mapping[str, Any] | None = None
     actor: User | None = None
     actor_unknown: bool = False
+    claimed: User | None = None
     payload: str = ""
     fault: Fault | None = None
 
@@ -98,7 +99,7 @@ def apply_batch(
 
     `run` is brought up to date with what was stored. Outcomes: applied, replayed (same id and content), conflict
     (both values kept), late (the run is signed: kept, the answer unchanged), held (sent under another person's
-    session), refused (kept in the quarantine). Deficits act on every stored event, whatever its outcome.
+    session, or of somebody who is not proven), refused (kept in the quarantine). Deficits act on every stored event, whatever its outcome.
     """
     with recording(by=by, now=now) as trail:
         locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
@@ -175,6 +176,7 @@ def _judge(batch: _Batch, event: Incoming) -> Result:
         actor=actor,
         role=batch.by.role if actor == batch.by.user else "",
         sender=batch.by.user,
+        claimed=event.claimed,
         tablet=batch.tablet,
         occurred_at=event.occurred_at or batch.now,
         recorded_at=batch.now,
@@ -191,7 +193,9 @@ def _judge(batch: _Batch, event: Incoming) -> Result:
 
 
 def _outcome(batch: _Batch, event: Incoming, value: Any) -> tuple[EventOutcome, str, str]:
-    if event.actor_unknown or (event.actor is not None and event.actor != batch.by.user):
+    if event.actor_unknown:
+        return EventOutcome.HELD, "unconfirmed_person", "Kept. Who ticked it is not proven: that person confirms it."
+    if event.actor is not None and event.actor != batch.by.user:
         return EventOutcome.HELD, "other_person", "Kept. The person who ticked it countersigns within 24 hours."
     if batch.run.status != RunStatus.OPEN:
         return EventOutcome.LATE, "phase_signed", "Kept. The list is signed: amend it to change the answer."
@@ -296,12 +300,12 @@ def _key(row: Event) -> Key:
 # One array for each column: a third of the time that bulk_create takes, on the path that every tick goes.
 _INSERT = """
 INSERT INTO checklists_event (run_id, seq, public_id, item, part, level, side, instance, value, parent, has_parent, mode,
-                              reason, outcome, code, actor_id, role, sender_id, tablet_id, occurred_at, recorded_at, clock,
-                              clock_flag, content_sha256)
+                              reason, outcome, code, actor_id, role, sender_id, claimed_id, tablet_id, occurred_at, recorded_at,
+                              clock, clock_flag, content_sha256)
 SELECT * FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
                      %s::jsonb[], %s::uuid[], %s::boolean[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[],
-                     %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[], %s::text[],
-                     %s::text[])
+                     %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::timestamptz[], %s::timestamptz[], %s::jsonb[],
+                     %s::text[], %s::text[])
 """
 
 
@@ -322,6 +326,7 @@ def _insert_events(events: Sequence[Event]) -> None:
             row.actor_id,
             row.role,
             row.sender_id,
+            row.claimed_id,
             row.tablet_id,
             row.occurred_at,
             row.recorded_at,

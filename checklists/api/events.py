@@ -13,18 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from checklists.access import access_run, holder_of
+from checklists.access import access_run
 from checklists.actions.sync import Incoming, apply_batch
 from checklists.api.shapes import BATCH, EVENT
 from checklists.models import Run
 from checklists.rules.nodes import Key
 from checklists.rules.values import Fault
-from clinic.access import Caller
+from clinic.access import Caller, Holder, holders_of
 from clinic.api.permissions import caller_of
 from clinic.api.schema import described
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid
-from clinic.models import User
 
 BATCH_MOST = 100
 EVENT_MOST_BYTES = 20_000
@@ -117,7 +116,7 @@ def read_batch(body: bytes, caller: Caller) -> list[Incoming]:
     if len(raws) > BATCH_MOST:
         raise Invalid("too_many_events", f"At most {BATCH_MOST} events at once. Send the rest after these.")
     decoded = [_decode(bytes(raw)) for raw in raws]
-    people = _holders({one.ticket for one in decoded if isinstance(one, EventInput) and one.ticket}, caller)
+    people = holders_of({one.ticket for one in decoded if isinstance(one, EventInput) and one.ticket}, caller)
     return [
         one if isinstance(one, Incoming) else _incoming(one, bytes(raw), people)
         for one, raw in zip(decoded, raws, strict=True)
@@ -147,8 +146,8 @@ def _unreadable(raw: bytes, fault: Fault) -> Incoming:
     return Incoming(id=name.replace("\x00", "")[:60], payload=payload, fault=fault)
 
 
-def _incoming(event: EventInput, raw: bytes, people: dict[str, User | None]) -> Incoming:
-    actor = people.get(event.ticket) if event.ticket else None
+def _incoming(event: EventInput, raw: bytes, people: dict[str, Holder]) -> Incoming:
+    holder = people[event.ticket] if event.ticket else Holder()
     parent = None if event.parent is msgspec.UNSET else event.parent
     return Incoming(
         id=str(event.id),
@@ -161,8 +160,9 @@ def _incoming(event: EventInput, raw: bytes, people: dict[str, User | None]) -> 
         mode=(event.mode or "")[:20],
         case_check=event.case_check or "",
         clock=event.clock,
-        actor=actor,
-        actor_unknown=bool(event.ticket) and actor is None,
+        actor=holder.user,
+        actor_unknown=bool(event.ticket) and holder.user is None,
+        claimed=holder.claimed,
         payload=raw.decode("utf-8"),
     )
 
@@ -174,16 +174,3 @@ def _instant(text: str | None) -> datetime | None:
         return instant if instant.tzinfo is not None and 1900 < instant.year < 9000 else None
     except ValueError:
         return None
-
-
-def _holders(tickets: set[str], caller: Caller) -> dict[str, User | None]:
-    """Return the person behind each ticket, None where it names nobody of this site."""
-    if not tickets:
-        return {}
-    named = {ticket: holder_of(ticket) for ticket in tickets}
-    wanted = {public_id for public_id in named.values() if public_id and public_id != str(caller.person.public_id)}
-    people = {str(caller.person.public_id): caller.person}
-    if wanted:
-        rows = User.objects.filter(public_id__in=wanted, memberships__site=caller.place).distinct()
-        people |= {str(user.public_id): user for user in rows}
-    return {ticket: people.get(public_id or "") for ticket, public_id in named.items()}

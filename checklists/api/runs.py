@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from checklists.access import access_definition, access_run, ticket_for
+from checklists.access import access_definition, access_run
 from checklists.api.shapes import GATE, RUN
 from checklists.queries.runs import etag_of, gate_now, look_at, run_body
-from clinic.access import Caller
+from clinic.access import Caller, ticket_for
 from clinic.actions.access import record_read
 from clinic.api.permissions import caller_of
 from clinic.api.schema import described

@@ -161,6 +161,7 @@ RUN = {
             "outcome": EventOutcome,
             "value": "any",
             "actor": "text?",
+            "claimed": "text?",
             "occurred_at": "instant",
         }
     ],

@@ -106,10 +106,11 @@ class AmendmentInput(KeyInput):
 
 
 class CountersignatureInput(serializers.Serializer[Any]):
-    """Who stands by what was ticked in their name."""
+    """Who stands by what was ticked in their name; `events` names those of which nobody proved whose they are."""
 
     user = serializers.CharField(max_length=150)
     credential = CredentialInput()
+    events = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100, default=list)
 
 
 def read(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -161,6 +162,7 @@ class RunCountersignaturesView(APIView):
             run=run,
             user=access_colleague(caller, values["user"]),
             credential=Credential(**values["credential"]),
+            events=values["events"],
             by=caller.actor(),
             tablet=caller.tablet,
             now=database_now(),

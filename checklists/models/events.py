@@ -29,8 +29,9 @@ class KeyFields(models.Model):
 class Event(KeyFields):
     """One thing that a person did to one item. Only ever added; its id was made on the tablet.
 
-    `actor` did it, `sender` sent it (another person when the tablet changed hands: then it is held). `occurred_at` is
-    the tablet's time, `recorded_at` the server's; `seq` is the order in which the run took them.
+    `actor` did it, `sender` sent it (another person when the tablet changed hands: then it is held). Without an `actor`
+    nobody has proven that they did it; `claimed` is whom its ticket names. `occurred_at` is the tablet's time,
+    `recorded_at` the server's; `seq` is the order in which the run took them.
     """
 
     append_only = True
@@ -48,6 +49,9 @@ class Event(KeyFields):
     actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     role = models.CharField(max_length=100, blank=True)
     sender = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    claimed = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="whom an unproven ticket names"
+    )
     tablet = models.ForeignKey(Tablet, on_delete=models.PROTECT, null=True, related_name="+")
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()

@@ -247,7 +247,7 @@ def waiting(run: Run) -> list[dict[str, Any]]:
     """Return the events that changed nothing yet: late ones want an amendment, held ones their person's countersignature."""
     rows = list(
         Event.objects.filter(run=run, outcome__in=[EventOutcome.LATE, EventOutcome.HELD])
-        .select_related("actor")
+        .select_related("actor", "claimed")
         .order_by("seq")
     )
     if not rows:
@@ -263,6 +263,7 @@ def waiting(run: Run) -> list[dict[str, Any]]:
             "outcome": row.outcome,
             "value": row.value,
             "actor": row.actor.username if row.actor else None,
+            "claimed": row.claimed.username if row.claimed else None,
             "occurred_at": row.occurred_at,
         }
         for row in rows

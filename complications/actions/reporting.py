@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import rfc8785
 from django.db import IntegrityError, transaction
 
+from clinic.access import Holder
 from clinic.actions.audit import Recording, json_value, recording
 from clinic.actions.procedures import record_exam
 from clinic.lib.problems import FieldError, Invalid, Refused
@@ -40,8 +42,13 @@ from complications.vocabulary import ComplicationStatus, Pathway, Setting, Sourc
 __all__ = ["ReportResult", "correct_complication", "draft_complication", "raise_triggers", "report_complication"]
 
 
-def report_complication(*, report: Report, procedure: Procedure, by: Actor, now: datetime) -> ReportResult:
+def report_complication(
+    *, report: Report, procedure: Procedure, by: Actor, now: datetime, holder: Holder | None = None
+) -> ReportResult:
     """Write a complication with what it triggers, in one transaction; the client made the id.
+
+    `holder` is whom the report's ticket names (None: `by` reports for themselves): theirs is the report, sent by `by`. A
+    ticket without a proof never refuses it: then it stands as the sender's, and whom it names is kept as unconfirmed.
 
     The same report again is the same entry (`created` False); another content under the id is refused (409
     `other_content`). A field that cannot be read is refused (400), unless somebody must be paged: then the report
@@ -53,7 +60,7 @@ def report_complication(*, report: Report, procedure: Procedure, by: Actor, now:
         if known is None:
             try:
                 with transaction.atomic():
-                    return _report(report, procedure, digest, by, now, trail)
+                    return _report(report, procedure, digest, holder, by, now, trail)
             except IntegrityError:
                 known = Complication.objects.filter(public_id=report.public_id).first()
                 if known is None:
@@ -82,8 +89,18 @@ def _digest(report: Report, procedure: Procedure) -> str:
 
 
 def _report(
-    report: Report, procedure: Procedure, digest: str, by: Actor, now: datetime, trail: Recording
+    report: Report,
+    procedure: Procedure,
+    digest: str,
+    holder: Holder | None,
+    by: Actor,
+    now: datetime,
+    trail: Recording,
 ) -> ReportResult:
+    said_by = replace(by, user=holder.user, role="") if holder and holder.user and holder.user != by.user else by
+    unconfirmed = ""
+    if holder and holder.user is None:
+        unconfirmed = holder.claimed.username if holder.claimed else "unknown"
     neuro, troubles = neuro_of(report)
     said = neuro is not None and not (neuro.is_empty and report.type)
     verdict = (
@@ -114,7 +131,9 @@ def _report(
         symptomatic=report.symptomatic,
         occurred_at=report.occurred_at or now,
         recorded_at=now,
-        reported_by=by.user,
+        reported_by=said_by.user,
+        sent_by=by.user,
+        unconfirmed_reporter=unconfirmed,
         detected_by=report.detected_by[:40],
         source=report.source.value,
         setting=report.place(procedure.left_hospital_at, now).value,
@@ -130,9 +149,16 @@ def _report(
     if report.raw_neuro and (exam := exam_of_neuro(report.raw_neuro)):
         _keep_exam(procedure, exam, f"complication:{row.public_id}", report.occurred_at or now, by, now)
     stream = f"procedure:{procedure.public_id}"
-    data = {"code": row.code, "level": row.level, "status": row.status, "grades": grades.as_json()}
+    data: dict[str, Any] = {
+        "code": row.code,
+        "level": row.level,
+        "status": row.status,
+        "grades": grades.as_json(),
+    }
+    if holder:
+        data |= {"reporter": said_by.key, "unconfirmed_reporter": bool(unconfirmed)}
     trail.add(stream=stream, action="complication.reported", subject=f"complication:{row.public_id}", data=data)
-    escalations = escalate(row, procedure, opens, verdict, report, by, now, trail)
+    escalations = escalate(row, procedure, opens, verdict, report, said_by, now, trail)
     _set_timers(procedure, verdict, by, now)
     return ReportResult(row, grades, escalations, numbers_to_call(row), troubles)
 

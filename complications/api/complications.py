@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from clinic.access import access_procedure
+from clinic.access import Caller, Holder, access_procedure, holders_of
 from clinic.api.permissions import caller_of
 from clinic.api.schema import described
 from clinic.lib.clock import database_now
@@ -51,6 +51,7 @@ class ReportInput(serializers.Serializer[Any]):
     fields_ = serializers.JSONField(required=False)
     treatment = serializers.JSONField(required=False)
     neuro = serializers.JSONField(required=False, allow_null=True)
+    ticket = serializers.CharField(required=False, allow_null=True)
 
     def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         """Name the member `fields`, which a serializer keeps for itself."""
@@ -94,8 +95,16 @@ class ComplicationsView(APIView):
         procedure = access_procedure(caller, procedure_id)
         report = read_report(data, public_id)
         now = database_now()
-        result = report_complication(report=report, procedure=procedure, by=caller.actor(), now=now)
+        holder = _holder(data.get("ticket"), caller)
+        result = report_complication(report=report, procedure=procedure, holder=holder, by=caller.actor(), now=now)
         return Response(_answer(result), status=201 if result.created else 200)
+
+
+def _holder(ticket: Any, caller: Caller) -> Holder | None:
+    """Return whom the report's ticket names, None without a ticket. A bad one refuses nothing: it names nobody."""
+    if ticket is None:
+        return None
+    return holders_of([ticket], caller)[ticket] if isinstance(ticket, str) else Holder()
 
 
 def _ids(data: dict[str, Any]) -> tuple[UUID, UUID]:

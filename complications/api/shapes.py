@@ -60,6 +60,8 @@ ENTRY: dict[str, Any] = {
     "occurred_at": "instant",
     "recorded_at": "instant",
     "reported_by": Maybe(PERSON),
+    "sent_by": Maybe(PERSON),
+    "unconfirmed_reporter": "text?",
     "detected_by": "text?",
     "source": Source,
     "setting": Setting,

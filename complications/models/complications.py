@@ -36,9 +36,9 @@ class ComplicationQuerySet(models.QuerySet["Complication"]):
 
     def for_display(self) -> Self:
         """Join what a row of the log shows, so that a page costs a constant number of queries."""
-        return self.select_related("procedure__patient", "procedure__operator", "reported_by").prefetch_related(
-            "escalations"
-        )
+        return self.select_related(
+            "procedure__patient", "procedure__operator", "reported_by", "sent_by"
+        ).prefetch_related("escalations")
 
 
 @versioned("ComplicationVersion", exclude=["content_sha256", "facets"])
@@ -62,6 +62,21 @@ class Complication(models.Model):
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     reported_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    sent_by = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="who was logged in when it came",
+    )
+    unconfirmed_reporter = models.CharField(
+        max_length=150,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="whom an unproven ticket names (`unknown`: nobody); reported_by is the sender",
+    )
     detected_by = models.CharField(max_length=40, blank=True)
     source = models.CharField(max_length=10)
     source_ref = models.CharField(max_length=120, blank=True)

@@ -185,6 +185,7 @@ _OWN = (
     ),
     *("detected_by", "source", "setting", "narrative", "fields", "treatment", "neuro", "clavien", "clavien_d", "sir"),
     *("cirse", "bcis", "worst_clavien", "worst_sir", "worst_cirse", "version", "changed_at", "change_reason"),
+    "unconfirmed_reporter",
 )
 _BESIDE = {
     "procedure_id_": F("procedure__public_id"),
@@ -195,6 +196,7 @@ _BESIDE = {
     },
     **{f"operator_{name}": F(f"procedure__operator__{name}") for name in ("username", "full_name")},
     **{f"reporter_{name}": F(f"reported_by__{name}") for name in ("username", "full_name")},
+    **{f"sender_{name}": F(f"sent_by__{name}") for name in ("username", "full_name")},
     "escalated": ArraySubquery(
         Escalation.objects.filter(complications=OuterRef("pk")).order_by("pk").values("public_id")
     ),
@@ -233,6 +235,8 @@ def entry(row: Any) -> dict[str, Any]:
         "occurred_at": row.occurred_at,
         "recorded_at": row.recorded_at,
         "reported_by": _person(row.reporter_username, row.reporter_full_name),
+        "sent_by": _person(row.sender_username, row.sender_full_name),
+        "unconfirmed_reporter": row.unconfirmed_reporter or None,
         "detected_by": row.detected_by or None,
         "source": row.source,
         "setting": row.setting,

@@ -398,6 +398,7 @@ REPORT_KEYS = (
     "neuro",
     "setting",
     "source",
+    "ticket",
 )
 
 

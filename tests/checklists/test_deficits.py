@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from checklists.actions.ending import procedure_ended, sweep_unsigned
-from checklists.models import Run
+from checklists.models import Answer, Run
 from clinic.lib.clock import database_now
 from clinic.models import Notification
 from complications.actions.follow_up import plan_follow_ups
@@ -244,6 +244,24 @@ class TestFollowUp:
         body = json.loads(self.post(ward, contact, {"FUP-RED-01.leg_weakness": True}, complete=False).content)
         assert body["follow_up"]["status"] == "planned"
         assert Escalation.objects.get().setting == "at_home"
+
+    @pytest.mark.parametrize("pain", [3, 77])
+    def test_a_red_flag_that_the_same_batch_takes_back_pages_all_the_same(
+        self, pain: int, ward: Ward, contact: FollowUp
+    ) -> None:
+        client = ApiClient()
+        client.force_login(ward.nurse, backend="django.contrib.auth.backends.ModelBackend")
+        weak = {"item": "FUP-RED-01", "part": "leg_weakness"}
+        said = [{**weak, "value": True}, {**weak, "value": False}, {"item": "FUP-PAI-01", "value": pain}]
+        body = json.loads(client.send("POST", f"/follow-ups/{contact.public_id}/answers/", {"answers": said}).content)
+        assert Escalation.objects.get().tier == "t0"
+        contact.refresh_from_db()
+        # What stands is the correction; that it was said once stays with the contact.
+        assert Answer.objects.get(item="FUP-RED-01").value is False
+        if pain == 3:
+            assert (contact.status, contact.red_flags) == ("done", ["leg_weakness"])
+        else:
+            assert [one["outcome"] for one in body["results"]] == ["applied", "applied", "refused"]
 
     def test_the_form_is_read_without_opening_anything(self, ward: Ward, contact: FollowUp) -> None:
         client = ApiClient()

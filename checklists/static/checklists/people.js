@@ -109,8 +109,8 @@ export const override = async (app, blocker) => {
 export const settle = async (app, waits) => {
   const { run } = app;
   if (waits.outcome === "held") {
-    const who = app.people.find((p) => p.user === waits.actor) ?? (await pickPerson(app.people, t("countersign")));
-    if (who) await credential(t("sign_pin", { name: who.name }), who, (given) => call("POST", `runs/${run.id}/countersignatures/`, { user: who.user, credential: given }));
+    const who = app.people.find((p) => p.user === (waits.actor ?? waits.claimed)) ?? (await pickPerson(app.people, t("countersign")));
+    if (who) await credential(t("sign_pin", { name: who.name }), who, (given) => call("POST", `runs/${run.id}/countersignatures/`, { user: who.user, credential: given, events: waits.actor ? [] : [waits.id] }));
     return app.refresh(true);
   }
   const reason = await sheet(t("amend"), (close) => {

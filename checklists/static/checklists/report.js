@@ -52,6 +52,8 @@ export const report = (app, start = {}) => {
       if (Object.keys(given.mrc).length) exam.mrc = Object.fromEntries(Object.entries(given.mrc).map(([m, v]) => [m, v === "nt" ? v : Number(v)]));
       const neuro = { ...(Object.keys(exam).length ? { exam } : {}), ...(given.symptoms.length ? { symptoms: given.symptoms } : {}), ...(given.note ? { note: given.note } : {}), ...(given.symptoms.length || Object.keys(exam).length ? { onset_at: given.occurred_at } : {}) };
       const body = { id: uuid7(), procedure: run.state.procedure.id, type: given.type, occurred_at: given.occurred_at, fields: {}, treatment: {}, neuro };
+      // Whose report it is stays with it, whoever is unlocked when it is sent.
+      if (app.tickets[app.session?.user]) body.ticket = app.tickets[app.session.user];
       for (const name of ["level", "symptomatic", "detected_by"]) if (given[name] !== undefined && given[name] !== null) body[name] = given[name];
       const label = say(types.find((o) => o.value === given.type) ?? {}, "label");
       // A report with signs of the nerves is watched like a deficit: unsent for 15 s, and the screen says to call.
