@@ -15,6 +15,8 @@ BLOCKER = {
     "reason_tr": "text",
     "who": ["text"],
     "never": "flag",
+    "run": "uuid?",
+    "owed": "flag",
 }
 GATE = {"open": "flag", "blockers": [BLOCKER], "overridden": [BLOCKER], "debt": [BLOCKER]}
 PROGRESS = {"answered": "integer", "required": "integer"}
@@ -154,6 +156,7 @@ RUN = {
     "answers": [ANSWER],
     "conflicts": [{**KEY, "heads": [{"event": "uuid", "value": "any", "actor": "text?", "occurred_at": "instant"}]}],
     "blockers": [BLOCKER],
+    "beside": [BLOCKER],
     "waiting": [
         {
             **KEY,

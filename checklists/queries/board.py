@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 
-from checklists.models import Answer, Definition, Override, Run, Signature
+from checklists.models import Answer, Override, Run, Signature
+from checklists.queries.beside import signing_roles
 from checklists.queries.state import facts_of, index_of
 from checklists.rules.evaluation import Evaluation, State
 from checklists.rules.gates import HARD, Blocker, gate_of, progress_of
@@ -136,13 +136,6 @@ def _current(runs: Sequence[Run]) -> Run | None:
 def _unheard(site: Site, now: datetime) -> dict[int, datetime]:
     rows = Tablet.objects.filter(site=site, revoked_at=None, room__isnull=False, last_seen_at__lt=now - UNHEARD_AFTER)
     return {tablet.room_id: tablet.last_seen_at for tablet in rows if tablet.room_id and tablet.last_seen_at}
-
-
-@lru_cache(maxsize=256)
-def signing_roles(definition: int) -> tuple[str, ...]:
-    """Return the parts that sign a published definition; it never changes."""
-    content = Definition.objects.only("content").get(pk=definition).content
-    return tuple(content["conventions"]["signatures"])
 
 
 def _look(

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from checklists.models import Amendment, Answer, Definition, Event, Override, Pause, Run, Signature
+from checklists.queries.beside import beside
 from checklists.queries.proposals import proposals_for
 from checklists.queries.state import definitions_around, evaluate, index_of, load_state
 from checklists.rules.case import case_check
 from checklists.rules.content import content_sha256
 from checklists.rules.evaluation import SIDES_ITEM, Evaluation
-from checklists.rules.gates import Gate, gate_of, progress_of
+from checklists.rules.gates import Blocker, Gate, gate_of, progress_of
 from checklists.rules.nodes import Key, Scope
 from checklists.vocabulary import EventOutcome, Phase
 from clinic.models import Procedure, User
@@ -48,9 +49,15 @@ def overridden_keys(run: Run) -> set[Key]:
     return {Key(*pieces) for pieces in rows}
 
 
-def gate_now(run: Run, evaluation: Evaluation) -> Gate:
-    """Return the gate of a run."""
-    return gate_of(evaluation, run.phase, emergency=run.is_emergency, overrides=overridden_keys(run))
+def gate_now(run: Run, evaluation: Evaluation, others: Sequence[Blocker] | None = None) -> Gate:
+    """Return the gate of a run; `others` saves looking for what stands beside its items."""
+    return gate_of(
+        evaluation,
+        run.phase,
+        emergency=run.is_emergency,
+        overrides=overridden_keys(run),
+        beside=beside(run, evaluation) if others is None else others,
+    )
 
 
 def content_hash(run: Run, definition_sha256: str, language: str) -> str:
@@ -77,7 +84,8 @@ def run_body(
     """Return a run as the tablet and the API see it. Names of persons are user names; there is no record number."""
     definition = Definition.objects.get(pk=run.definition_id)
     evaluation = look_at(run, now)
-    gate = gate_now(run, evaluation)
+    others = beside(run, evaluation)
+    gate = gate_now(run, evaluation, others)
     answers = list(
         Answer.objects.filter(run=run).select_related("actor").order_by("item", "part", "level", "side", "instance")
     )
@@ -101,6 +109,7 @@ def run_body(
         "answers": [answer_body(row) for row in answers],
         "conflicts": [conflict_body(row) for row in answers if row.is_conflict],
         "blockers": [blocker.as_json() for blocker in gate.blockers],
+        "beside": [blocker.as_json() for blocker in others],
         "waiting": waiting(run),
         "signatures": signatures_of(run, definition),
         "overrides": [override_body(row) for row in Override.objects.filter(run=run).select_related("first", "second")],
@@ -146,7 +155,13 @@ def run_lines(procedure: Procedure, now: datetime) -> list[dict[str, Any]]:
             evaluation = look_at(run, now)
         else:
             evaluation = shared = shared or evaluate(run, state)
-        gate = gate_of(evaluation, run.phase, emergency=run.is_emergency, overrides=overrides.get(run.pk, set()))
+        gate = gate_of(
+            evaluation,
+            run.phase,
+            emergency=run.is_emergency,
+            overrides=overrides.get(run.pk, set()),
+            beside=beside(run, evaluation, runs),
+        )
         lines.append(run_line(run, run.definition, evaluation, gate))
     return lines
 

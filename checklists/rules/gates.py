@@ -2,11 +2,12 @@
 
 A gate never stops a tick; it is looked at when people sign. Missing or contradictory data fails closed. Classes: H0 no override
 (H1 in emergency mode unless `never`), H1 two-person override, S shown and confirmed by signing. The strongest rule of an item counts.
+What no item of the list says (the list before is not signed, a long pause) comes in from outside as `beside`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,10 @@ DIFFERENT = ("Two different answers: one person must decide", "İki farklı yan�
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """One reason why a phase cannot be signed (or, as a warning, what signing confirms)."""
+    """One reason why a phase cannot be signed (or, as a warning, what signing confirms).
+
+    `run` is the list where it is put right, empty = this one; `owed` makes it safety debt whatever this list's mode.
+    """
 
     key: Key
     kind: str
@@ -31,6 +35,8 @@ class Blocker:
     reason_tr: str
     who: tuple[str, ...]
     never: bool = False
+    run: str = ""
+    owed: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Return the blocker as the API shows it."""
@@ -46,6 +52,8 @@ class Blocker:
             "reason_tr": self.reason_tr,
             "who": list(self.who),
             "never": self.never,
+            "run": self.run or None,
+            "owed": self.owed,
         }
 
 
@@ -72,12 +80,24 @@ class Gate:
 
 
 def gate_of(
-    evaluation: Evaluation, phase: str, *, emergency: bool = False, overrides: Collection[Key] = frozenset()
+    evaluation: Evaluation,
+    phase: str,
+    *,
+    emergency: bool = False,
+    overrides: Collection[Key] = frozenset(),
+    beside: Sequence[Blocker] = (),
 ) -> Gate:
     """Return the gate of a phase. In emergency mode what is not part of the short list becomes safety debt."""
     blockers: list[Blocker] = []
     overridden: list[Blocker] = []
     debt: list[Blocker] = []
+    for one in beside:
+        if one.owed or (emergency and not one.never):
+            debt.append(one)
+        elif one.key in overrides and one.kind == OVERRIDABLE:
+            overridden.append(one)
+        else:
+            blockers.append(one)
     for node in evaluation.index.of_phase(phase):
         for scope in evaluation.scopes(node):
             blocker = blocker_at(evaluation, node, scope, emergency=emergency)

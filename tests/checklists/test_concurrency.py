@@ -19,7 +19,7 @@ from clinic.lib.problems import Refused
 from clinic.vocabulary import Role
 from complications.models import Complication, Escalation
 from tests.make import PIN, make_actor, make_site, make_user
-from tests.make_checklists import fill, make_case, make_runs, tick
+from tests.make_checklists import fill, make_case, make_runs, pass_lists, tick
 from tests.make_complications import make_ward
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -116,7 +116,9 @@ def test_a_tick_while_the_list_is_signed_is_in_the_signature_or_late() -> None:
 def test_two_people_who_sign_at_once_lock_the_list_once() -> None:
     site = make_site()
     surgeon, nurse, anaesthetist = (make_user(site, role) for role in (Role.SURGEON, Role.NURSE, Role.ANAESTHETIST))
-    run = make_case(site, surgeon)["sign_in"]
+    runs = make_case(site, surgeon)
+    pass_lists(runs, before="sign_in")
+    run = runs["sign_in"]
     fill(run)
     content = content_hash(run, run.definition.sha256, "en")
 

@@ -11,11 +11,11 @@ import pytest
 
 from checklists.models import Answer, Run, Signature
 from checklists.queries.runs import content_hash
-from clinic.models import AuditEntry, Site, User
+from clinic.models import AuditEntry, Procedure, Site, User
 from clinic.vocabulary import Role
 from tests.clients import ApiClient
 from tests.make import PASSWORD, PIN, make_site, make_user
-from tests.make_checklists import answer, fill, make_case, send, tick
+from tests.make_checklists import answer, fill, make_case, pass_lists, send, tick
 
 pytestmark = pytest.mark.django_db
 As = Callable[[Any], ApiClient]
@@ -32,7 +32,7 @@ class Team:
         self.surgeon2 = make_user(self.site, Role.SURGEON)
         self.anaesthetist = make_user(self.site, Role.ANAESTHETIST)
         self.runs = make_case(self.site, self.surgeon, anaesthesia=anaesthesia)
-        self.client = ApiClient()
+        self.client: Any = ApiClient()
         self.client.force_login(self.nurse, backend="django.contrib.auth.backends.ModelBackend")
 
     def content(self, phase: str) -> str:
@@ -102,6 +102,7 @@ def test_what_changed_since_it_was_shown_cannot_be_signed(team: Team) -> None:
 
 
 def test_a_change_makes_earlier_signatures_void(team: Team) -> None:
+    pass_lists(team.runs, before="sign_in")
     fill(team.runs["sign_in"])
     assert team.sign("sign_in", team.nurse, "nurse").status_code == 201
     answer(team.runs["sign_in"], {"SIN-MON-01|spo2|||": 97})
@@ -112,6 +113,8 @@ def test_a_change_makes_earlier_signatures_void(team: Team) -> None:
 
 
 def test_everybody_signs_with_their_own_credential_and_in_their_own_part(team: Team) -> None:
+    answer(team.runs["pre"], {"PRE-ANE-01|lead|||": team.nurse.username})
+    pass_lists(team.runs, before="sign_in")
     fill(team.runs["sign_in"])
     wrong = team.sign("sign_in", team.nurse, "nurse", credential={"pin": "000000"})
     assert (wrong.status_code, code_of(wrong)) == (403, "credential_wrong")
@@ -120,7 +123,6 @@ def test_everybody_signs_with_their_own_credential_and_in_their_own_part(team: T
     assert code_of(team.sign("sign_in", team.surgeon, "watcher")) == "not_this_part"
     assert code_of(team.sign("sign_in", team.surgeon, "operator")) == "invalid"
     assert code_of(team.sign("sign_in", make_user(make_site()), "nurse")) == "unknown_user"
-    answer(team.runs["pre"], {"PRE-ANE-01|lead|||": team.nurse.username})
     assert code_of(team.sign("sign_in", team.nurse, "watcher")) == "one_part_each"
 
 
@@ -133,6 +135,7 @@ def test_only_the_named_operator_signs_as_operator(team: Team) -> None:
 def test_with_local_anaesthesia_the_nurse_who_watches_signs() -> None:
     team = Team(anaesthesia="local")
     answer(team.runs["pre"], {"PRE-ANE-01|lead|||": team.nurse2.username, "PRE-ANE-01||||": "local"})
+    pass_lists(team.runs, before="sign_in")
     fill(team.runs["sign_in"])
     assert team.sign("sign_in", team.nurse, "nurse").status_code == 201
     assert team.sign("sign_in", team.nurse2, "watcher").status_code == 201
@@ -181,7 +184,7 @@ def test_a_signed_list_takes_amendments_only(team: Team) -> None:
     assert Answer.objects.get(run=run, item="PRE-PAI-01", part="rest").value != 4
 
 
-def override(team: Team, item: str, *people: tuple[User, str], **fields: Any) -> Any:
+def override(team: Team, item: str, *people: tuple[User, str], phase: str = "pre", **fields: Any) -> Any:
     body = {
         "item": item,
         "reason": "benefit_outweighs",
@@ -189,7 +192,7 @@ def override(team: Team, item: str, *people: tuple[User, str], **fields: Any) ->
         "people": [{"user": user.username, "role": role, "credential": {"pin": PIN}} for user, role in people],
         **fields,
     }
-    return team.client.send("POST", f"/runs/{team.runs['pre'].public_id}/overrides/", body)
+    return team.client.send("POST", f"/runs/{team.runs[phase].public_id}/overrides/", body)
 
 
 def test_two_people_of_two_roles_let_a_stop_pass(team: Team) -> None:
@@ -206,6 +209,59 @@ def test_two_people_of_two_roles_let_a_stop_pass(team: Team) -> None:
     assert code_of(override(team, "PRE-PAI-01", operator, nurse)) == "not_overridable"
     assert override(team, "PRE-COA-01", operator, nurse).status_code == 201
     assert team.sign("pre", team.surgeon, "operator").status_code == 201
+
+
+def test_a_list_is_signed_after_the_one_before_it(team: Team) -> None:
+    fill(team.runs["pre"])
+    fill(team.runs["sign_in"])
+    refused = team.sign("sign_in", team.nurse, "nurse")
+    assert code_of(refused) == "gate_closed"
+    assert [one["field"] for one in refused.json()["errors"]] == ["LIST|pre|||"]
+    path = f"/runs/{team.runs['sign_in'].public_id}/"
+    (blocker,) = (one for one in team.client.send("GET", f"{path}gate/").json()["blockers"] if one["item"] == "LIST")
+    assert (blocker["kind"], blocker["run"]) == ("overridable", str(team.runs["pre"].public_id))
+    assert blocker["who"] == ["operator"]
+    assert "Before" in blocker["reason"]
+    assert team.sign("pre", team.surgeon, "operator").status_code == 201
+    assert team.sign("sign_in", team.nurse, "nurse").status_code == 201
+
+
+def test_two_people_let_a_list_be_signed_before_the_one_it_follows(team: Team) -> None:
+    fill(team.runs["sign_in"])
+    people = [(team.anaesthetist, "anaesthetist"), (team.nurse, "nurse")]
+    assert override(team, "LIST", *people, phase="sign_in", part="pre").status_code == 201
+    assert team.sign("sign_in", team.nurse, "nurse").status_code == 201
+
+
+@pytest.mark.parametrize("phase", ["pre", "sign_in"])
+def test_an_emergency_waits_for_no_other_list(phase: str, team: Team) -> None:
+    fill(team.runs["sign_in"])
+    assert team.client.send("POST", f"/runs/{team.runs[phase].public_id}/emergency/").status_code == 201
+    gate = team.client.send("GET", f"/runs/{team.runs['sign_in'].public_id}/gate/").json()
+    assert [one["item"] for one in gate["debt"] if one["item"] == "LIST"] == ["LIST"]
+    assert team.sign("sign_in", team.nurse, "nurse").status_code == 201
+
+
+def test_a_case_that_was_given_up_is_signed_without_the_lists_it_never_came_to(team: Team) -> None:
+    Procedure.objects.filter(pk=team.runs["pre"].procedure_id).update(outcome="abandoned")
+    gate = team.client.send("GET", f"/runs/{team.runs['sign_out'].public_id}/gate/").json()
+    assert [one["kind"] for one in gate["blockers"] if one["item"] == "LIST"] == ["warning"]
+
+
+def test_a_name_that_is_nobodys_here_is_kept_and_warned_of(team: Team) -> None:
+    run = team.runs["pre"]
+    stranger, radiologist = make_user(make_site(), Role.SURGEON), make_user(team.site, Role.SURGEON)
+    User.objects.filter(pk=radiologist.pk).update(can_decompress=False)
+
+    def said(name: str) -> list[tuple[str, str]]:
+        (result,) = answer(run, {"PRE-SUR-01|first|||": name})
+        assert result.outcome == "applied"
+        shown = team.client.send("GET", f"/runs/{run.public_id}/?definition=0").json()["beside"]
+        return [(one["kind"], one["code"]) for one in shown if one["part"] == "first"]
+
+    assert said("whoever it was") == said(stranger.username) == [("warning", "unknown_person")]
+    assert said(radiologist.username) == said(team.nurse.username) == [("warning", "cannot_operate")]
+    assert said(team.surgeon2.username) == []
 
 
 def test_nobody_overrides_a_hard_stop(team: Team) -> None:

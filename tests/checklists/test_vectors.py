@@ -16,7 +16,7 @@ import pytest
 
 from checklists.rules.catalogue import load
 from checklists.rules.evaluation import Evaluation, State
-from checklists.rules.gates import gate_of, progress_of
+from checklists.rules.gates import Blocker, gate_of, progress_of
 from checklists.rules.nodes import Index, Node, Scope, build_index, key_of
 from checklists.rules.values import LEVELS, key_fault, value_fault
 
@@ -121,6 +121,10 @@ def test_a_computed_value_is_the_same_on_both_sides(place: int) -> None:
     assert [value, javascript()["computed"][place]] == [case["value"]] * 2
 
 
+def besides(one: dict[str, Any]) -> Blocker:
+    return Blocker(key_of(f"{one['item']}|{one['part']}|||"), one["kind"], one["code"], "", "", (), owed=one["owed"])
+
+
 @pytest.mark.parametrize("place", numbered(vectors("gates")["cases"], "name"))
 def test_a_gate_is_the_same_on_both_sides(place: int) -> None:
     vector = vectors("gates")
@@ -130,6 +134,7 @@ def test_a_gate_is_the_same_on_both_sides(place: int) -> None:
         case["phase"],
         emergency=case.get("emergency", False),
         overrides={key_of(text) for text in case.get("overrides", ())},
+        beside=[besides(one) for one in case.get("beside", ())],
     )
     blockers = [[one.key.text(), one.kind, one.code] for one in gate.blockers]
     assert gate.is_open is case["open"]

@@ -94,7 +94,7 @@ export class Run {
   }
   /** What stands between the phase and its signature, worst first, with and without the network. */
   get gate() {
-    return (this.look.gate ??= gateOf(this.look, this.state.phase, { emergency: this.state.is_emergency, overrides: this.state.overrides.map(keyText) }));
+    return (this.look.gate ??= gateOf(this.look, this.state.phase, { emergency: this.state.is_emergency, overrides: this.state.overrides.map(keyText), beside: this.state.beside }));
   }
   get progress() {
     return (this.look.progress ??= progressOf(this.look, this.state.phase));

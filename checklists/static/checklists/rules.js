@@ -606,9 +606,14 @@ const FUNCTIONS = {
 const KIND = { H0: "hard", H1: "overridable", S: "warning" };
 const STRENGTH = { hard: 0, overridable: 1, warning: 2 };
 
-export function gateOf(view, phase, { emergency = false, overrides = [] } = {}) {
+export function gateOf(view, phase, { emergency = false, overrides = [], beside = [] } = {}) {
   const gate = { open: true, blockers: [], overridden: [], debt: [] };
   const lifted = new Set(overrides);
+  for (const one of beside) {
+    if (one.owed || (emergency && !one.never)) gate.debt.push(one);
+    else if (one.kind === "overridable" && lifted.has(keyText(one))) gate.overridden.push(one);
+    else gate.blockers.push(one);
+  }
   for (const node of ofPhase(view.index, phase)) {
     for (const scope of view.scopes(node)) {
       const blocker = blockerAt(view, node, scope, emergency);
@@ -628,7 +633,7 @@ function blockerAt(view, node, scope, emergency) {
   const key = node.key(scope);
   const make = (kind, code, reason, reasonTr, never = false) => ({
     item: key.item, part: key.part || null, level: key.level || null, side: key.side || null, instance: key.instance || null,
-    kind, code, reason, reason_tr: reasonTr, who: node.raw.by ?? [], never,
+    kind, code, reason, reason_tr: reasonTr, who: node.raw.by ?? [], never, run: null, owed: false,
   });
   if (view.conflicts.has(keyText(key))) {
     return make("hard", "conflict", "Two different answers: one person must decide", "İki farklı yanıt: bir kişi karar vermeli");
