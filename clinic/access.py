@@ -15,7 +15,21 @@ from django.core import signing
 from django.http import HttpRequest
 
 from clinic.lib.problems import Denied, NotFound, NotLoggedIn
-from clinic.models import Actor, ApiToken, Export, Membership, Patient, Procedure, Site, Tablet, User
+from clinic.models import (
+    Actor,
+    ApiToken,
+    Export,
+    Leave,
+    Membership,
+    Patient,
+    Procedure,
+    Shift,
+    ShiftOverride,
+    ShiftSwap,
+    Site,
+    Tablet,
+    User,
+)
 from clinic.vocabulary import Role, Via
 
 MATRIX_FILE = Path(__file__).with_name("authorization.toml")
@@ -189,6 +203,57 @@ def access_colleague(caller: Caller, username: str) -> User:
     if user is None:
         raise NotFound("unknown_user", "Nobody with that user name works at this site.")
     return user
+
+
+def access_shift(caller: Caller, public_id: UUID | str) -> Shift:
+    """Return a shift of the caller's site; raise NotFound otherwise."""
+    shift = Shift.objects.filter(site=caller.place, public_id=public_id).select_related("user", "site").first()
+    if shift is None:
+        raise NotFound
+    return shift
+
+
+def access_override(caller: Caller, public_id: UUID | str) -> ShiftOverride:
+    """Return an override of the caller's site; raise NotFound otherwise."""
+    rows = ShiftOverride.objects.filter(site=caller.place, public_id=public_id)
+    override = rows.select_related("user", "site").first()
+    if override is None:
+        raise NotFound
+    return override
+
+
+def access_leave(caller: Caller, public_id: UUID | str) -> Leave:
+    """Return leave recorded at the caller's site that is theirs, or anybody's for an administrator.
+
+    Raise NotFound for another site's, Denied for a colleague's.
+    """
+    leave = Leave.objects.filter(site=caller.place, public_id=public_id).select_related("user", "site").first()
+    if leave is None:
+        raise NotFound
+    if leave.user != caller.user and not caller.has(Role.ADMINISTRATOR):
+        raise Denied("not_yours", "Only the person themselves or an administrator can change this leave.")
+    return leave
+
+
+def access_absentee(caller: Caller, username: str) -> User:
+    """Return whose leave the caller may record: their own, or for an administrator any colleague's.
+
+    Raise Denied for a colleague's, NotFound for somebody who does not work here.
+    """
+    if username in ("", caller.person.username):
+        return caller.person
+    if not caller.has(Role.ADMINISTRATOR):
+        raise Denied("not_yours", "You can record your own leave; an administrator can record anybody's.")
+    return access_colleague(caller, username)
+
+
+def access_swap(caller: Caller, public_id: UUID | str) -> ShiftSwap:
+    """Return a swap of the caller's site; raise NotFound otherwise."""
+    rows = ShiftSwap.objects.filter(site=caller.place, public_id=public_id)
+    swap = rows.select_related("proposed_by", "asked", "site").first()
+    if swap is None:
+        raise NotFound
+    return swap
 
 
 def access_token(caller: Caller, public_id: UUID | str) -> ApiToken:

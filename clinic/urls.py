@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from clinic.api import exports, patients, session, tokens
+from clinic.api import exports, patients, rota, session, tokens
 from clinic.pages import audit, health, home, inbox, preferences
 from clinic.pages import exports as exports_page
 
@@ -18,6 +18,16 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("patients/search/", patients.PatientSearchView.as_view(), name="api-patient-search"),
     path("tokens/", tokens.TokenListView.as_view(), name="api-tokens"),
     path("tokens/<uuid:public_id>/revocation/", tokens.TokenRevocationView.as_view(), name="api-token-revocation"),
+    path("rota/", rota.RotaView.as_view(), name="api-rota"),
+    path("rota/holders/", rota.HoldersView.as_view(), name="api-rota-holders"),
+    path("rota/shifts/", rota.ShiftsView.as_view(), name="api-rota-shifts"),
+    path("rota/shifts/<uuid:public_id>/", rota.ShiftView.as_view(), name="api-rota-shift"),
+    path("rota/overrides/", rota.OverridesView.as_view(), name="api-rota-overrides"),
+    path("rota/overrides/<uuid:public_id>/", rota.OverrideView.as_view(), name="api-rota-override"),
+    path("rota/leave/", rota.LeavesView.as_view(), name="api-rota-leaves"),
+    path("rota/leave/<uuid:public_id>/", rota.LeaveView.as_view(), name="api-rota-leave"),
+    path("rota/swaps/", rota.SwapsView.as_view(), name="api-rota-swaps"),
+    path("rota/swaps/<uuid:public_id>/answer/", rota.SwapAnswerView.as_view(), name="api-rota-swap-answer"),
     path("session/", session.SessionView.as_view(), name="api-session"),
     path("session/switch/", session.SwitchView.as_view(), name="api-session-switch"),
     path("session/tablet/", session.TabletView.as_view(), name="api-session-tablet"),

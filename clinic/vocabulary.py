@@ -27,6 +27,15 @@ class Post(StrEnum):
     BACKSTOP = "backstop"
 
 
+class SwapStatus(StrEnum):
+    """Where a proposed swap of shifts stands; only an accepted one changes the rota."""
+
+    PROPOSED = "proposed"
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+
+
 class Sex(StrEnum):
     """As recorded by the hospital."""
 
@@ -165,10 +174,25 @@ class Scope(StrEnum):
     COMPLICATIONS_WRITE = "complications:write"
     ESCALATIONS_WRITE = "escalations:write"
     FOLLOW_UPS_WRITE = "follow_ups:write"
+    ROTA_WRITE = "rota:write"
     EXPORTS_READ = "exports:read"
     EXPORTS_IDENTIFIED = "exports:identified"
     AUDIT_READ = "audit:read"
 
+
+#: From which state of a swap an answer leads where.
+SWAP_ARROWS: dict[str, frozenset[str]] = {
+    SwapStatus.PROPOSED.value: frozenset(
+        (SwapStatus.ACCEPTED.value, SwapStatus.DECLINED.value, SwapStatus.WITHDRAWN.value)
+    )
+}
+
+#: Who may hold a post, by role at the site; a post without an entry may be held by anybody who works there.
+POST_ROLES: dict[Post, tuple[Role, ...]] = {
+    Post.ON_CALL_SPINE: (Role.SURGEON,),
+    Post.NURSE_IN_CHARGE: (Role.NURSE,),
+    Post.ANAESTHETIST_ON_CALL: (Role.ANAESTHETIST,),
+}
 
 #: The spine from the top down; T13 and L6 are common variants (Carrino 2011).
 LEVELS: tuple[str, ...] = (

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from checklists.models import Run
+from clinic.actions.rota import add_leave, add_override
+from clinic.actions.swaps import Part, propose_swap
 from clinic.lib.clock import database_now
-from clinic.models import ApiToken, Export, Procedure, Site, User
+from clinic.models import ApiToken, Export, Leave, Procedure, Shift, ShiftOverride, ShiftSwap, Site, User
 from clinic.vocabulary import Role
 from complications.actions.follow_up import plan_follow_ups
 from complications.models import Complication, Escalation, FollowUp
-from tests.make import make_actor, make_export, make_procedure, make_site, make_token, make_user
+from tests.make import make_actor, make_export, make_procedure, make_shift, make_site, make_token, make_user
 from tests.make_checklists import make_runs
 from tests.make_complications import report_deficit, report_leak
 
@@ -199,3 +202,50 @@ ARGUMENTS |= {
     name: lambda place: {"public_id": place["follow_up"].public_id}
     for name in ("page-follow-up", "page-follow-up-contact")
 }
+
+
+@record("shift")
+def _shift(place: Place) -> Shift:
+    return make_shift(place.site, place.people["surgeon"])
+
+
+def _span() -> tuple[datetime, datetime]:
+    now = database_now()
+    return now - timedelta(hours=1), now + timedelta(hours=9)
+
+
+@record("shift_override")
+def _shift_override(place: Place) -> ShiftOverride:
+    return add_override(
+        site=place.site,
+        post="on_call_spine",
+        rank=1,
+        user=place.people["surgeon"],
+        span=_span(),
+        reason="",
+        by=make_actor(),
+        now=database_now(),
+    )
+
+
+@record("leave")
+def _leave(place: Place) -> Leave:
+    user = place.people["nurse"]
+    return add_leave(site=place.site, user=user, span=_span(), by=make_actor(user), now=database_now())
+
+
+@record("swap")
+def _swap(place: Place) -> ShiftSwap:
+    surgeon, now = place.people["surgeon"], database_now()
+    make_shift(place.site, surgeon)
+    part = Part("on_call_spine", 1, (now + timedelta(hours=2), now + timedelta(hours=9)))
+    asked = make_user(place.site, Role.SURGEON)
+    return propose_swap(
+        site=place.site, giver=surgeon, asked=asked, part=part, back=None, by=make_actor(surgeon), now=now
+    )
+
+
+ARGUMENTS["api-rota-shift"] = lambda place: {"public_id": place["shift"].public_id}
+ARGUMENTS["api-rota-override"] = lambda place: {"public_id": place["shift_override"].public_id}
+ARGUMENTS["api-rota-leave"] = lambda place: {"public_id": place["leave"].public_id}
+ARGUMENTS["api-rota-swap-answer"] = lambda place: {"public_id": place["swap"].public_id}

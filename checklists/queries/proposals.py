@@ -12,7 +12,8 @@ from checklists.models import Run
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.nodes import Key
 from checklists.vocabulary import Phase
-from clinic.models import Shift, TeamMember
+from clinic.models import TeamMember
+from clinic.queries.rota import read_rota
 from clinic.vocabulary import Post, TeamRole
 
 LEAD = Key("PRE-ANE-01", "lead")
@@ -38,10 +39,8 @@ def _before(run: Run, now: datetime) -> dict[Key, Any]:
         .values_list("user__username", flat=True)
         .first()
     )
-    on_call = [
-        shift.user.username
-        for shift in Shift.objects.on_duty(procedure.site, now).filter(post=Post.ON_CALL_SPINE.value)[:2]
-    ]
+    rota = read_rota(procedure.site, now)
+    on_call = [user.username for user in rota.holders_of(Post.ON_CALL_SPINE.value, now)[:2]]
     return {
         Key("PRE-IDX-01"): procedure.indication,
         Key("PRE-LVL-01"): [row.level for row in procedure.levels.all()],

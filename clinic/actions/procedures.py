@@ -17,7 +17,7 @@ from clinic.actions.audit import json_value, recording
 from clinic.lib.problems import FieldError, Invalid, Refused
 from clinic.lib.pseudonyms import pseudonym
 from clinic.models import Actor, NeuroExam, Patient, Procedure, Room, Site, TeamMember, TreatedLevel, User
-from clinic.rules import age_in_years, level_order
+from clinic.rules.body import age_in_years, level_order
 from clinic.vocabulary import ExamKind, TeamRole
 
 

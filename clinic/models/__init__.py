@@ -9,7 +9,7 @@ from clinic.models.notification import Notification
 from clinic.models.patients import Patient, spoken_name
 from clinic.models.people import Membership, Room, Site, User
 from clinic.models.procedures import Procedure, TeamMember, TreatedLevel
-from clinic.models.rota import Shift
+from clinic.models.rota import Leave, Shift, ShiftOverride, ShiftSwap
 from clinic.models.versions import ChangeTriple, CurrentEpoch, CurrentXid, Xid8Field, versioned
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "CurrentEpoch",
     "CurrentXid",
     "Export",
+    "Leave",
     "Membership",
     "NeuroExam",
     "Notification",
@@ -32,6 +33,8 @@ __all__ = [
     "Procedure",
     "Room",
     "Shift",
+    "ShiftOverride",
+    "ShiftSwap",
     "Site",
     "Tablet",
     "TeamMember",

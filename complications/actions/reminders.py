@@ -13,7 +13,8 @@ from django.db.models import QuerySet
 
 from clinic.actions.audit import Recording, recording
 from clinic.actions.notification import Message, queue_notifications
-from clinic.models import Actor, Membership, Shift, User
+from clinic.models import Actor, Membership, User
+from clinic.queries.rota import read_rota
 from clinic.vocabulary import Post, Role
 from complications.actions.follow_up import complete_observations, looks_of
 from complications.actions.reporting import raise_triggers
@@ -149,7 +150,7 @@ def _late_observation(row: FollowUp, now: datetime, trail: Recording) -> None:
         return
     looks = row.looks + 1
     if looks == 2:
-        people = [shift.user for shift in Shift.objects.on_duty(row.site, now) if shift.post == Post.NURSE_IN_CHARGE]
+        people = read_rota(row.site, now).holders_of(Post.NURSE_IN_CHARGE.value, now)
         _message(row, people, "observation_late", f"look{looks}", now, urgent=True)
     if looks >= 3:
         raise_triggers(
@@ -263,7 +264,7 @@ def _people_for(row: FollowUp, now: datetime) -> list[User]:
     if row.owner is not None and row.owner.is_active:
         return [row.owner]
     if row.channel == "ward":
-        found = [shift.user for shift in Shift.objects.on_duty(row.site, now) if shift.post == Post.NURSE_IN_CHARGE]
+        found = read_rota(row.site, now).holders_of(Post.NURSE_IN_CHARGE.value, now)
         if found:
             return found
     return _follow_up_nurses(row)

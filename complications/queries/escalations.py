@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F
 
 from clinic.models import NeuroExam, Notification, User
+from clinic.queries.rota import read_rota
 from clinic.vocabulary import ExamKind
 from complications.models import Complication, Escalation, EscalationEvent
 from complications.queries.recipients import Recipient, on_duty, reachable
@@ -37,11 +38,12 @@ def paging(row: Escalation, now: datetime) -> dict[str, Any]:
         current, following, at = row.step, row.step + 1, row.page_due_at + ladder.wait_after(row.step)
     else:
         current, following, at = row.step - 1, row.step, row.page_due_at
-    people = reachable(row, ladder.recipients(current), now) if current >= 0 else []
+    rota = read_rota(row.site, now)
+    people = reachable(row, ladder.recipients(current), now, rota) if current >= 0 else []
     return {
         "paging": _people(people),
         "next_page_at": at,
-        "next": _people(reachable(row, ladder.recipients(following), now)),
+        "next": _people(reachable(row, ladder.recipients(following), now, rota)),
     }
 
 
@@ -157,13 +159,17 @@ def step_lines(row: Escalation, events: Sequence[EscalationEvent], now: datetime
         for event in events
         if event.kind in (EventKind.STEP_PAGED.value, EventKind.STEP_SKIPPED.value) and event.data["round"] == row.round
     }
+    rota = read_rota(row.site, now)
     found: list[dict[str, Any]] = []
     for index in range(len(ladder.steps) + 1):
         event = ran.get(index)
         repeat = index == len(ladder.steps)
         posts = ladder.recipients(index)
         names = [
-            {"post": post, "names": [user.get_full_name() for user in on_duty(row.site, post, row.procedure, now)]}
+            {
+                "post": post,
+                "names": [user.get_full_name() for user in on_duty(row.site, post, row.procedure, now, rota)],
+            }
             for post in posts
         ]
         found.append(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 
-from clinic.models import Membership, Procedure, Shift, Site, User
+from clinic.models import Membership, Procedure, Site, User
+from clinic.queries.rota import Rota, read_rota
 from clinic.vocabulary import Channel, Post, Role
 from complications.models import Escalation
 from complications.rules.policy import POSTS, RANKED, Policy
@@ -58,34 +59,40 @@ class Recipient:
         return any(settings.EMAIL_HOST or channel is not Channel.EMAIL for channel in self.channels())
 
 
-def on_duty(site: Site, post: str, procedure: Procedure, now: datetime) -> list[User]:
-    """Return the people who hold `post` at the site now, as the rota says."""
+def on_duty(site: Site, post: str, procedure: Procedure, now: datetime, rota: Rota | None = None) -> list[User]:
+    """Return the people who hold `post` at the site now, as the rota says; nobody who is on leave.
+
+    `rota` is one already read that reaches to `now`: whoever asks for several posts reads it once.
+    """
+    rota = rota or read_rota(site, now)
     if post == "operator":
-        return [procedure.operator] if procedure.operator.is_active else []
-    shifts: Iterable[Shift] = Shift.objects.on_duty(site, now)
+        operator = procedure.operator
+        return [operator] if operator.is_active and not rota.is_away(operator.pk, now) else []
     if post in RANKED:
-        rank = int(post[-1])
-        return [shift.user for shift in shifts if shift.post == Post.ON_CALL_SPINE.value and shift.rank == rank]
-    return [shift.user for shift in shifts if shift.post == post]
+        return rota.holders_of(Post.ON_CALL_SPINE.value, now, int(post[-1]))
+    return rota.holders_of(post, now)
 
 
-def freeze(site: Site, procedure: Procedure, now: datetime) -> dict[str, list[int]]:
+def freeze(site: Site, procedure: Procedure, now: datetime, rota: Rota | None = None) -> dict[str, list[int]]:
     """Return who holds every post now: a rota that is emptied later strands no running escalation."""
-    return {post: [user.pk for user in on_duty(site, post, procedure, now)] for post in POSTS}
+    rota = rota or read_rota(site, now)
+    return {post: [user.pk for user in on_duty(site, post, procedure, now, rota)] for post in POSTS}
 
 
-def reachable(row: Escalation, posts: Sequence[str], now: datetime) -> list[Recipient]:
+def reachable(row: Escalation, posts: Sequence[str], now: datetime, rota: Rota | None = None) -> list[Recipient]:
     """Return who can be reached for `posts`, each person once; the rota of now first, then the one of the opening.
 
-    Only active people of this site with an address count; the backstop contact of the policy always does.
+    Only active people of this site with an address count, and nobody who is on leave; the backstop contact of the
+    policy always does.
     """
     policy = Policy(row.policy)
+    rota = rota or read_rota(row.site, now)
     found: dict[str, Recipient] = {}
     for post in posts:
-        people = [recipient(post, user) for user in on_duty(row.site, post, row.procedure, now)]
+        people = [recipient(post, user) for user in on_duty(row.site, post, row.procedure, now, rota)]
         people = [one for one in people if one.channels()]
         if not people:
-            kept = User.objects.filter(pk__in=row.recipients.get(post, []), is_active=True).order_by("pk")
+            kept = _kept(row.recipients.get(post, []), rota, now)
             people = [one for one in (recipient(post, user) for user in kept) if one.channels()]
         if post == "backstop" and policy.backstop:
             contact = policy.backstop
@@ -101,6 +108,14 @@ def reachable(row: Escalation, posts: Sequence[str], now: datetime) -> list[Reci
             if one.channels():
                 found.setdefault(one.key, one)
     return list(found.values())
+
+
+def _kept(keys: Sequence[int], rota: Rota, now: datetime) -> list[User]:
+    """Return the people of a frozen rota who are still there and not on leave."""
+    there = sorted(key for key in keys if not rota.is_away(key, now))
+    unknown = [key for key in there if key not in rota.people]
+    found = rota.people | ({user.pk: user for user in User.objects.filter(pk__in=unknown)} if unknown else {})
+    return [found[key] for key in there if key in found and found[key].is_active]
 
 
 def recipient(post: str, user: User) -> Recipient:

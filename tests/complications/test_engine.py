@@ -7,6 +7,7 @@ import pytest
 
 from clinic.actions.notification import claim_due, deliver
 from clinic.actions.procedures import record_exam
+from clinic.actions.rota import add_leave, add_override
 from clinic.lib.clock import database_now
 from clinic.models import Notification, Shift, User
 from clinic.vocabulary import ExamKind, Post, Role
@@ -395,3 +396,45 @@ def test_health_sees_a_mail_server_that_refuses_every_page(ward: Ward) -> None:
     health = engine_health()
     assert health["status"] == "down"
     assert health["oldest_due_age_s"] > 170
+
+
+def off(ward: Ward, user: User, now: datetime, hours: float = 8) -> None:
+    span = (now - timedelta(hours=1), now + timedelta(hours=hours))
+    add_leave(site=ward.site, user=user, span=span, by=ward.by(user), now=now)
+
+
+def test_a_person_on_leave_still_on_the_rota_is_not_paged(ward: Ward, now: datetime) -> None:
+    off(ward, ward.first, now)
+    row = make_escalation(ward, now)
+    advance_due(now=after(now, 30))
+    assert ward.first not in paged(row)
+    assert ward.second in paged(row)
+
+
+def test_leave_that_begins_during_a_case_ends_the_paging_of_that_person(ward: Ward, now: datetime) -> None:
+    row = make_escalation(ward, now)
+    advance_due(now=now)
+    Shift.objects.all().delete()
+    off(ward, ward.second, after(now, 2))
+    advance_due(now=after(now, 5))
+    # From the copy that the case began with: the first, the anaesthetist, and nobody who is away by now.
+    assert ward.second not in paged(row)
+    assert ward.anaesthetist in paged(row)
+
+
+def test_an_operator_on_leave_is_not_paged(ward: Ward, now: datetime) -> None:
+    off(ward, ward.operator, now)
+    row = make_escalation(ward, now)
+    advance_due(now=now)
+    assert paged(row) == {ward.first, ward.nurse}
+
+
+def test_an_override_is_paged_instead_of_the_shift_from_its_first_minute_on(ward: Ward, now: datetime) -> None:
+    other = make_user(ward.site, Role.SURGEON)
+    span = (after(now, 5), after(now, 60))
+    by = ward.by(ward.manager, "administrator")
+    add_override(site=ward.site, post="on_call_spine", rank=2, user=other, span=span, reason="", by=by, now=now)
+    row = make_escalation(ward, now)
+    advance_due(now=after(now, 5))
+    assert other in paged(row)
+    assert ward.second not in paged(row)

@@ -1,4 +1,4 @@
-"""Decisions of the ground floor as plain functions."""
+"""Ages, and the order and regions of the spine."""
 
 from datetime import date
 
