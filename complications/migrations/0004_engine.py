@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('complications', '0001_initial'),
+        ('complications', '0003_tablet'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
