@@ -45,8 +45,11 @@ def route_names(patterns: Sequence[URLPattern | URLResolver], prefix: str = "") 
 @register("security", deploy=True)
 def pages_can_leave(app_configs: Sequence[Any] | None, **kwargs: Any) -> list[CheckMessage]:
     """Refuse a deployment from which no message could reach anybody: only the demo has a page to read them on."""
-    if settings.DEMO or settings.EMAIL_HOST:
+    if settings.DEMO or settings.EMAIL_HOST or settings.SMS_URL:
         return []
     return [
-        Error("Outside the demo pages leave by e-mail only: set EMAIL_HOST, or nobody is called.", id="clinic.E020")
+        Error(
+            "No page could leave: set EMAIL_HOST or SMS_URL, or nobody without a push phone is called.",
+            id="clinic.E020",
+        )
     ]

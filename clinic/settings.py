@@ -129,12 +129,48 @@ EMAIL_PORT = env.number("EMAIL_PORT", default=587, low=1, high=65535)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=True)
-# Seconds for one answer of a server, and for a whole delivery by any channel; the lease of a message is longer.
-EMAIL_TIMEOUT = 10
-DELIVERY_SECONDS = 15
+# Seconds for one answer of a mail server, and for a whole delivery by mail; both end before `SEND_WITHIN_S`.
+EMAIL_TIMEOUT = 8
+DELIVERY_SECONDS = 10
 EMAIL_BACKEND = "clinic.lib.mail.EmailBackend"
 EMAIL_DOMAIN = env.text("EMAIL_DOMAIN", "localhost")
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"paging@{EMAIL_DOMAIN}")
+
+# Text messages, by the gateway's HTTP interface; without SMS_URL none are sent.
+SMS_URL = env.url("SMS_URL")
+SMS_METHOD = env.choice("SMS_METHOD", "POST", ["POST", "GET", "PUT"])
+SMS_FORMAT = env.choice("SMS_FORMAT", "json", ["json", "form", "query"])
+SMS_FIELDS = env.mapping("SMS_FIELDS", {"to": "{to}", "text": "{text}"})
+SMS_HEADERS = env.mapping("SMS_HEADERS", {})
+SMS_OK_PATH = env.text("SMS_OK_PATH", "")
+SMS_OK_VALUES = env.items("SMS_OK_VALUES", ["ok", "accepted", "queued", "sent", "0", "00", "true"])
+SMS_BAD_NUMBER_VALUES = env.items("SMS_BAD_NUMBER_VALUES", [])
+SMS_ID_PATH = env.text("SMS_ID_PATH", "")
+SMS_RECEIPT_FIELD = env.text("SMS_RECEIPT_FIELD", "status")
+SMS_RECEIPT_DELIVERED = env.items("SMS_RECEIPT_DELIVERED", ["delivered", "DELIVRD"])
+SMS_RECEIPT_FAILED = env.items(
+    "SMS_RECEIPT_FAILED", ["failed", "undelivered", "expired", "rejected", "UNDELIV", "EXPIRED", "REJECTD"]
+)
+
+# Web Push: the key that `manage.py prepare` makes, and the push services of the browsers.
+VAPID_PRIVATE_KEY = env.text("VAPID_PRIVATE_KEY", PLACES.known_secret("vapid-key"))
+VAPID_SUBJECT = env.text("VAPID_SUBJECT", DEFAULT_FROM_EMAIL if "." in EMAIL_DOMAIN else "paging@example.org")
+PUSH_HOSTS = env.items(
+    "PUSH_HOSTS",
+    [
+        "fcm.googleapis.com",
+        "android.googleapis.com",
+        ".push.services.mozilla.com",
+        ".push.apple.com",
+        ".notify.windows.com",
+    ],
+)
+
+# Webhooks and other services are off until their hosts and kinds are listed here.
+WEBHOOK_HOSTS = env.items("WEBHOOK_HOSTS", [])
+APPRISE_SCHEMES = [scheme.lower() for scheme in env.items("APPRISE_SCHEMES", [])]
+# Webhooks and push endpoints name an address that somebody typed: none inside the house, unless this says so.
+ALLOW_PRIVATE_ADDRESSES = env.flag("ALLOW_PRIVATE_ADDRESSES", default=False)
 
 MFA_REQUIRED = env.flag("MFA_REQUIRED", default=not DEMO)
 LOGIN_URL = "/accounts/login/"

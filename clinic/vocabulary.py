@@ -134,6 +134,22 @@ class Channel(StrEnum):
     SMS = "sms"
     PUSH = "push"
     WEBHOOK = "webhook"
+    APPRISE = "apprise"
+
+
+class Failure(StrEnum):
+    """Why a message did not leave, as far as it decides what follows.
+
+    `temporary`: tried again. `throttled`: tried again, not before the provider's own time. `refused`: our credentials
+    are not accepted; tried again, since somebody can mend them. `permanent`: this address will never take it.
+    `unknown`: the channel says no and not why; tried again.
+    """
+
+    TEMPORARY = "temporary"
+    PERMANENT = "permanent"
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
 
 
 class NotificationStatus(StrEnum):

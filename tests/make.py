@@ -13,7 +13,7 @@ from psycopg.types.range import TimestamptzRange
 from clinic.actions.procedures import Booking, PatientDetails, book_procedure
 from clinic.actions.tokens import create_token
 from clinic.lib.clock import database_now
-from clinic.models import Actor, ApiToken, Export, Membership, Procedure, Room, Shift, Site, User
+from clinic.models import Actor, ApiToken, ContactPoint, Export, Membership, Procedure, Room, Shift, Site, User
 from clinic.vocabulary import Post, Role
 
 PASSWORD = "correct horse battery staple"  # noqa: S105 - of people who exist in tests only
@@ -56,6 +56,12 @@ def make_user(site: Site | None = None, role: Role | str = Role.NURSE, username:
 def make_actor(user: User | None = None, role: str = "nurse") -> Actor:
     """Who acts in a test."""
     return Actor(user=user, role=role)
+
+
+def make_contact(user: User, kind: str, address: str, position: int = 0, **fields: Any) -> ContactPoint:
+    """A verified contact point of the person."""
+    values: dict[str, Any] = {"created_at": user.created_at, "verified_at": user.created_at, **fields}
+    return ContactPoint.objects.create(user=user, kind=kind, address=address, position=position, **values)
 
 
 def make_booking(operator: User, **fields: Any) -> Booking:

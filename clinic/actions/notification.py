@@ -4,30 +4,39 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 
 from clinic.actions.audit import recording
-from clinic.channels import DeliveryError, send
-from clinic.models import Actor, Notification, Site, User
-from clinic.vocabulary import Channel, NotificationStatus
+from clinic.channels import DeliveryError, of_exception, send_all
+from clinic.models import Actor, ContactPoint, Notification, Site, User
+from clinic.queries.contacts import Way
+from clinic.vocabulary import Channel, Failure, NotificationStatus
 
 log = logging.getLogger("clinic.notification")
 
-#: Longer than the slowest delivery (settings.DELIVERY_SECONDS, 15 s), so that no second worker sends what a first still
-#: sends; and short: what a killed worker held is claimed again after it, by the watchman 5 s later at the latest.
-LEASE = timedelta(seconds=22)
+SYSTEM = Actor.system("outbox")
+#: The kind of a test message: one that left is kept at its contact point as the time of its latest test.
+TEST = "contact_test"
+
+#: More than twice as long as the slowest delivery (`SEND_WITHIN_S`, 12 s, whatever the peer does), so that no second
+#: worker sends what a first still sends; and short: what a killed worker held is claimed again after it, by the watchman
+#: 5 s later at the latest.
+LEASE = timedelta(seconds=25)
 #: Waits before the next try after a temporary failure; after the last one the message is failed, loudly.
 RETRIES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800))
 
 
 @dataclass(frozen=True)
 class Message:
-    """One message to write. `dedup_key` is made of its cause, step, recipient and channel; `context` has no patient data."""
+    """One message to write. `dedup_key` is made of its cause, step, recipient and channel; `context` has no patient data.
+
+    Messages of one `chain` are the ways of one person for one cause, tried by `rank`.
+    """
 
     dedup_key: str
     kind: str
@@ -40,6 +49,35 @@ class Message:
     urgent: bool = False
     address: str = ""
     recipient_name: str = ""
+    contact: int | None = None
+    chain: str = ""
+    rank: int = 0
+
+
+def by_every_way(
+    message: Message, ways: Sequence[Way], *, gap: timedelta, now: datetime, trusted_only: Sequence[str] = ()
+) -> list[Message]:
+    """Return the message once for each way: the first now, each further one `gap` later, or as soon as one before fails.
+
+    `trusted_only` names words of the context that go to verified addresses only.
+    """
+    chain = message.dedup_key if sum(way.contact is not None for way in ways) > 1 else ""
+    return [
+        replace(
+            message,
+            dedup_key=f"{message.dedup_key}:{way.key}",
+            channel=way.channel,
+            address=way.address,
+            contact=way.contact,
+            chain=chain if way.contact is not None else "",
+            rank=way.rank,
+            due_at=(message.due_at or now) + way.rank * gap,
+            context=message.context
+            if way.trusted
+            else {name: value for name, value in message.context.items() if name not in trusted_only},
+        )
+        for way in ways
+    ]
 
 
 def queue_notifications(messages: Sequence[Message], *, by: Actor, now: datetime) -> int:
@@ -54,7 +92,10 @@ def queue_notifications(messages: Sequence[Message], *, by: Actor, now: datetime
             site=m.site,
             recipient=m.recipient,
             recipient_name=m.recipient_name or (m.recipient.get_full_name() if m.recipient else ""),
+            contact_id=m.contact,
             address=m.address or _address(m),
+            chain=m.chain,
+            rank=m.rank,
             reference=m.reference,
             context=dict(m.context),
             language=m.recipient.language if m.recipient else m.site.language,
@@ -99,58 +140,103 @@ def claim_due(*, now: datetime, limit: int = 50, only: Sequence[int] | None = No
     return keys
 
 
-def release(*, keys: Sequence[int], claimed_at: datetime) -> None:
-    """Give messages that were claimed at `claimed_at` back unsent: whoever comes next claims them at once."""
-    held = Notification.objects.filter(status=NotificationStatus.LEASED.value, lease_until=claimed_at + LEASE)
-    held.filter(pk__in=keys).update(
-        status=NotificationStatus.QUEUED.value, lease_until=None, attempts=F("attempts") - 1
-    )
-
-
 def deliver(*, key: int, now: datetime) -> bool:
-    """Send one leased message and mark it; return whether it left.
+    """Send one leased message and mark it; return whether it left. See `deliver_all`."""
+    return deliver_all(keys=[key], now=now) == 1
 
-    A crash between sending and marking lets the lease expire: the message goes out again with the same id. A temporary
-    failure waits and is tried again; a permanent one, or the last try, is kept as failed with its typed reason.
+
+def deliver_all(*, keys: Sequence[int], now: datetime) -> int:
+    """Send leased messages side by side, mark each, and return how many left.
+
+    A crash between sending and marking lets the lease expire: the message goes out again with the same id. After a
+    failure the person's next way is tried at once, while this one waits for its next try; a permanent failure, or that
+    of the last try, is kept with its type. One message that fails, or cannot be marked, holds up no other.
     """
-    message = (
-        Notification.objects.select_related("recipient", "site")
-        .filter(pk=key, status=NotificationStatus.LEASED.value)
-        .first()
+    messages = list(
+        Notification.objects.select_related("recipient", "site", "contact")
+        .filter(pk__in=keys, status=NotificationStatus.LEASED.value)
+        .order_by("-urgent", "due_at", "id")
     )
-    if message is None:
-        return False
-    held = Notification.objects.filter(pk=key, status=NotificationStatus.LEASED.value, attempts=message.attempts)
-    try:
-        provider_id = send(message)
-    except DeliveryError as error:
-        _not_sent(held, message, error, now)
-        return False
-    except Exception as error:
-        # A fault of ours in this one message (its words, its address): typed like any other, or its lease would be taken
-        # again without end.
-        log.exception("message_not_sent", extra={"notification": key, "error": type(error).__name__})
-        _not_sent(held, message, DeliveryError("unknown", temporary=True), now)
-        return False
-    # It left, and says so, also where somebody answered meanwhile.
-    left = Notification.objects.filter(pk=key, attempts=message.attempts).filter(
+    left = 0
+    for message, result in zip(messages, send_all(messages), strict=True):
+        try:
+            if isinstance(result, str):
+                left += _sent(message, result, now)
+            else:
+                _not_sent(message, result, now)
+        except Exception:
+            # The lease expires and the message goes out again with the same id.
+            log.exception("message_not_marked", extra={"notification": message.pk})
+    return left
+
+
+def _sent(message: Notification, provider_id: str, now: datetime) -> bool:
+    """Mark a message as sent, also where somebody answered meanwhile: it left, and says so."""
+    rows = Notification.objects.filter(pk=message.pk, attempts=message.attempts).filter(
         status__in=[NotificationStatus.LEASED.value, NotificationStatus.CANCELLED.value]
     )
-    return bool(
-        left.update(
-            status=NotificationStatus.SENT.value, lease_until=None, sent_at=now, provider_id=provider_id, error=""
+    with transaction.atomic():
+        marked = rows.update(
+            status=NotificationStatus.SENT.value,
+            lease_until=None,
+            sent_at=now,
+            provider_id=provider_id,
+            error="",
+            failure="",
         )
-    )
+        if marked and not message.urgent:
+            # One way is enough for what can wait; a page goes on until somebody answers.
+            behind = Notification.objects.waiting_behind(message).values_list("pk", flat=True)
+            Notification.objects.filter(pk__in=list(behind)).update(status=NotificationStatus.CANCELLED.value)
+        if marked and message.kind == TEST and message.contact_id:
+            ContactPoint.objects.filter(pk=message.contact_id).update(tested_at=now)
+    return bool(marked)
 
 
-def _not_sent(held: QuerySet[Notification], message: Notification, error: DeliveryError, now: datetime) -> None:
-    """Let the message wait for its next try, or keep it as failed with its typed reason."""
+def _not_sent(message: Notification, error: BaseException, now: datetime) -> None:
+    """Let the message wait for its next try, or keep it as failed; bring the person's next way forward."""
+    failure = of_exception(error)
+    if failure.failure is Failure.UNKNOWN and not isinstance(error, DeliveryError):
+        # A fault of ours in this one message (its words, its address).
+        log.error("message_not_sent", exc_info=error, extra={"notification": message.pk})
     tries = message.attempts
-    if error.temporary and tries <= len(RETRIES):
-        due_at = now + RETRIES[tries - 1]
-        held.update(status=NotificationStatus.QUEUED.value, lease_until=None, due_at=due_at, error=error.kind)
-    else:
-        held.update(status=NotificationStatus.FAILED.value, lease_until=None, error=error.kind)
+    held = Notification.objects.filter(pk=message.pk, status=NotificationStatus.LEASED.value, attempts=message.attempts)
+    why = {"error": failure.code, "failure": failure.failure.value, "failed_at": now, "lease_until": None}
+    with transaction.atomic():
+        if failure.again and tries <= len(RETRIES):
+            wait = max(RETRIES[tries - 1], failure.wait or timedelta(0))
+            marked = held.update(status=NotificationStatus.QUEUED.value, due_at=now + wait, **why)
+        else:
+            marked = held.update(status=NotificationStatus.FAILED.value, **why)
+        if marked:
+            bring_forward(message=message, now=now)
+        if failure.gone and message.contact_id:
+            _disable(message, failure.code, now)
+
+
+def bring_forward(*, message: Notification, now: datetime) -> None:
+    """Make the person's next untried way for the same cause due at once."""
+    following = Notification.objects.waiting_behind(message).values_list("pk", flat=True).first()
+    if following is not None:
+        Notification.objects.filter(
+            pk=following, status=NotificationStatus.QUEUED.value, attempts=0, due_at__gt=now
+        ).update(due_at=now)
+
+
+def _disable(message: Notification, reason: str, now: datetime) -> None:
+    """Take an address that is no more out of use, and say so where its owner looks."""
+    point = message.contact
+    if point is None:
+        return
+    with recording(by=SYSTEM, now=now) as trail:
+        if ContactPoint.objects.filter(pk=point.pk, disabled_at=None).update(disabled_at=now, disabled_reason=reason):
+            stream = f"user:{point.user.public_id}" if point.user else f"site:{message.site.public_id}"
+            trail.add(
+                stream=stream,
+                action="contact_point.disabled",
+                subject=f"contact_point:{point.public_id}",
+                data={"kind": point.kind, "reason": reason},
+            )
 
 
 def cancel_unsent(*, reference: str, now: datetime, but_posts: Sequence[str] = ()) -> int:

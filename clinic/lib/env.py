@@ -1,6 +1,8 @@
 """Typed readers of environment variables: a senseless value stops the start with one clear line."""
 
+import json
 import os
+from collections.abc import Sequence
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -41,6 +43,37 @@ def items(name: str, default: list[str]) -> list[str]:
     """Return a comma-separated variable as a list without empty entries."""
     raw = os.environ.get(name)
     return default if raw is None else [part.strip() for part in raw.split(",") if part.strip()]
+
+
+def choice(name: str, default: str, words: Sequence[str]) -> str:
+    """Return one of `words`; raise ImproperlyConfigured for anything else."""
+    value = os.environ.get(name, "").strip() or default
+    if value not in words:
+        raise ImproperlyConfigured(f"{name}={value!r} must be one of {', '.join(words)}.")
+    return value
+
+
+def mapping(name: str, default: dict[str, str]) -> dict[str, str]:
+    """Return a JSON object of texts; raise ImproperlyConfigured for anything else."""
+    raw = os.environ.get(name, "").strip()
+    if not raw:
+        return default
+    try:
+        value = json.loads(raw)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict) or not all(isinstance(one, str) for one in value.values()):
+        raise ImproperlyConfigured(f"{name} must be a JSON object of texts, such as {json.dumps(default)}.")
+    return value
+
+
+def url(name: str) -> str:
+    """Return an http or https address, or an empty text; raise ImproperlyConfigured for anything else."""
+    value = os.environ.get(name, "").strip()
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+        raise ImproperlyConfigured(f"{name} must be an http or https address.")
+    return value
 
 
 def owner_url(embedded: str) -> str:

@@ -113,7 +113,7 @@ class Service:
 
     def start(self, supervisor: Supervisor) -> None:
         """Bring up the servers, the tables and the processes, in this order."""
-        for name in ("secret-key", "pseudonym-key"):
+        for name in ("secret-key", "pseudonym-key", "vapid-key"):
             self.places.secret(name)
         self.start_postgres(supervisor)
         self.start_valkey(supervisor)

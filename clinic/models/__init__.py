@@ -2,6 +2,7 @@
 
 from clinic.models.audit import AccessEntry, Actor, AuditEntry, AuditHead
 from clinic.models.checkpoints import AuditCheckpoint, AuditCheckpointHead
+from clinic.models.contacts import ContactPoint
 from clinic.models.devices import ApiToken, Tablet
 from clinic.models.exports import EXPORT_ARROWS, Export
 from clinic.models.neuro import NeuroExam
@@ -22,6 +23,7 @@ __all__ = [
     "AuditEntry",
     "AuditHead",
     "ChangeTriple",
+    "ContactPoint",
     "CurrentEpoch",
     "CurrentXid",
     "Export",

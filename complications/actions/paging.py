@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from clinic.actions.notification import Message, queue_notifications
+from clinic.actions.notification import Message, by_every_way, queue_notifications
 from clinic.models import User
+from clinic.queries.contacts import machines_of
 from clinic.vocabulary import Channel
 from complications.actions.standing import ENGINE
 from complications.models import AcknowledgeLink, Escalation
@@ -17,6 +18,8 @@ from complications.vocabulary import Tier
 __all__ = ["may_answer", "on_duty", "send", "tell_user"]
 
 LINK_LIFE = timedelta(hours=24)
+#: How long a person's next way waits behind the one before it, where that one left and nobody answered.
+GAPS = {Tier.T0: timedelta(seconds=30), Tier.T1: timedelta(minutes=1), Tier.T2: timedelta(minutes=5)}
 
 
 def send(
@@ -51,29 +54,53 @@ def send(
     told: list[dict[str, Any]] = []
     may = members_who_may_answer(row, recipients) if link else set()
     for one in recipients:
-        channels = one.channels()
+        ways = one.ways()
         context = dict(base, post=one.post)
         if one.user is not None and one.user.pk in may:
             context["link"] = str(_link(row, one.user, now).public_id)
-        messages += [
-            Message(
-                dedup_key=f"esc:{row.public_id}:{key}:{one.key}:{channel.value}",
-                kind=kind,
-                recipient=one.user,
-                channel=channel,
-                site=row.site,
-                reference=row.reference,
-                context=context,
-                due_at=due_at,
-                urgent=urgent,
-                address=one.email if channel is Channel.EMAIL else one.phone if one.user is None else "",
-                recipient_name=one.name,
-            )
-            for channel in channels
-        ]
-        told.append({"post": one.post, "name": one.name, "channels": [channel.value for channel in channels]})
+        message = Message(
+            dedup_key=f"esc:{row.public_id}:{key}:{one.key}",
+            kind=kind,
+            recipient=one.user,
+            channel=Channel.INBOX,
+            site=row.site,
+            reference=row.reference,
+            context=context,
+            due_at=due_at,
+            urgent=urgent,
+            recipient_name=one.name,
+        )
+        messages += by_every_way(message, ways, gap=gap(row), now=now, trusted_only=["link"])
+        told.append({"post": one.post, "name": one.name, "channels": [way.channel.value for way in ways]})
+    if kind == "escalation_page":
+        messages += _machines(row, key, dict(base, post="machine"), now)
     queue_notifications(messages, by=ENGINE, now=now)
     return told
+
+
+def gap(row: Escalation) -> timedelta:
+    """Return how long a person's next way waits; shorter the worse the case is."""
+    return GAPS.get(Tier(row.tier), timedelta(minutes=5)) / max(1, int(row.policy.get("time_scale", 1)))
+
+
+def _machines(row: Escalation, key: str, context: Mapping[str, Any], now: datetime) -> list[Message]:
+    """Return what the site tells its machines of a page. They are nobody who could come: no step counts them."""
+    return [
+        Message(
+            dedup_key=f"esc:{row.public_id}:{key}:site:{way.key}",
+            kind="escalation_page",
+            recipient=None,
+            channel=way.channel,
+            site=row.site,
+            reference=row.reference,
+            context=context,
+            urgent=False,
+            address=way.address,
+            recipient_name=way.channel.value.capitalize(),
+            contact=way.contact,
+        )
+        for way in machines_of(row.site)
+    ]
 
 
 def _link(row: Escalation, user: User, now: datetime) -> AcknowledgeLink:

@@ -12,16 +12,16 @@ from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from clinic.actions.audit import Recording, recording
-from clinic.actions.notification import Message, queue_notifications
+from clinic.actions.notification import Message, by_every_way, queue_notifications
 from clinic.models import Actor, Membership, User
+from clinic.queries.contacts import ways_of
 from clinic.queries.rota import read_rota
-from clinic.vocabulary import Post, Role
+from clinic.vocabulary import Channel, Post, Role
 from complications.actions.follow_up import complete_observations, looks_of
 from complications.actions.reporting import raise_triggers
 from complications.actions.timers import end_timer, is_pointless
 from complications.models import Complication, FollowUp, Timer
 from complications.models.follow_up import OBSERVATION
-from complications.queries.recipients import recipient
 from complications.rules.follow_up import quiet_shift
 from complications.rules.triggers import FiredTrigger
 from complications.vocabulary import FOLLOW_UP_ARROWS, ComplicationStatus, FollowUpStatus, Pathway, Setting, Tier
@@ -30,6 +30,8 @@ log = logging.getLogger("complications.reminders")
 
 SYSTEM = Actor.system("reminders")
 RETRY = timedelta(minutes=1)
+#: How long a person's next way waits for the one before it to leave.
+GAP = timedelta(minutes=10)
 DRAFT_REMINDERS_H = (24, 72)
 DRAFTS_LOOKED_BACK = timedelta(days=14)
 #: What a timer fires, where the trigger itself does not say: tier and words.
@@ -236,24 +238,30 @@ def remind_drafts(*, now: datetime) -> int:
             recorded_at__lte=now - timedelta(hours=hours),
             recorded_at__gt=now - timedelta(hours=hours) - DRAFTS_LOOKED_BACK,
         ).select_related("site", "procedure__operator")
+        waiting = [row for row in rows if row.procedure.operator.is_active]
+        ways = ways_of([row.procedure.operator for row in waiting])
         messages = [
-            Message(
-                dedup_key=f"draft:{row.public_id}:{hours}h:user:{row.procedure.operator_id}:{channel.value}",
-                kind="draft_waiting",
-                recipient=row.procedure.operator,
-                channel=channel,
-                site=row.site,
-                reference=f"complication:{row.public_id}",
-                context={
-                    "site": row.site.name,
-                    "hours": hours,
-                    "path": f"/complications/{row.public_id}/",
-                    "reference": row.public_id.hex[:6].upper(),
-                },
+            one
+            for row in waiting
+            for one in by_every_way(
+                Message(
+                    dedup_key=f"draft:{row.public_id}:{hours}h:user:{row.procedure.operator_id}",
+                    kind="draft_waiting",
+                    recipient=row.procedure.operator,
+                    channel=Channel.INBOX,
+                    site=row.site,
+                    reference=f"complication:{row.public_id}",
+                    context={
+                        "site": row.site.name,
+                        "hours": hours,
+                        "path": f"/complications/{row.public_id}/",
+                        "reference": row.public_id.hex[:6].upper(),
+                    },
+                ),
+                ways[row.procedure.operator_id],
+                gap=GAP,
+                now=now,
             )
-            for row in rows
-            if row.procedure.operator.is_active
-            for channel in recipient("operator", row.procedure.operator).channels()
         ]
         count += queue_notifications(messages, by=SYSTEM, now=now)
     return count
@@ -287,18 +295,24 @@ def _message(
         "path": f"/follow-ups/?id={row.public_id}",
         "reference": row.public_id.hex[:6].upper(),
     }
+    ways = ways_of(people)
     messages = [
-        Message(
-            dedup_key=f"fu:{row.public_id}:{key}:user:{user.pk}:{channel.value}",
-            kind=kind,
-            recipient=user,
-            channel=channel,
-            site=row.site,
-            reference=f"follow_up:{row.public_id}",
-            context=context,
-            urgent=urgent,
-        )
+        one
         for user in people
-        for channel in recipient("", user).channels()
+        for one in by_every_way(
+            Message(
+                dedup_key=f"fu:{row.public_id}:{key}:user:{user.pk}",
+                kind=kind,
+                recipient=user,
+                channel=Channel.INBOX,
+                site=row.site,
+                reference=f"follow_up:{row.public_id}",
+                context=context,
+                urgent=urgent,
+            ),
+            ways[user.pk],
+            gap=GAP,
+            now=now,
+        )
     ]
     queue_notifications(messages, by=SYSTEM, now=now)

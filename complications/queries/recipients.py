@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
-
 from clinic.models import Membership, Procedure, Site, User
+from clinic.queries.contacts import Way, ways_of, ways_of_contact
 from clinic.queries.rota import Rota, read_rota
 from clinic.vocabulary import Channel, Post, Role
 from complications.models import Escalation
@@ -33,30 +32,30 @@ class Recipient:
     user: User | None = None
     email: str = ""
     phone: str = ""
+    #: the ways where they were looked up together with others'
+    known: tuple[Way, ...] | None = None
 
     @property
     def key(self) -> str:
         """What makes the message of this recipient one message."""
         return f"user:{self.user.pk}" if self.user else f"contact:{self.post}"
 
-    def channels(self) -> list[Channel]:
-        """Return the ways by which this person is written to; none for somebody without an address.
+    def ways(self) -> tuple[Way, ...]:
+        """Return the ways by which this person can be reached, in their order; none for somebody without an address."""
+        if self.known is not None:
+            return self.known
+        if self.user is None:
+            return tuple(ways_of_contact(email=self.email, phone=self.phone))
+        return tuple(ways_of([self.user])[self.user.pk])
 
-        Outside the demo nobody reads an inbox: without a mail server the message is written for mail all the same, where
-        it fails with its type and is tried again, so that everybody sees that this page did not leave.
-        """
-        found: list[Channel] = []
-        email = self.user.email if self.user else self.email
-        if email and (settings.EMAIL_HOST or not settings.DEMO):
-            found.append(Channel.EMAIL)
-        if settings.DEMO and (email or self.phone or (self.user is not None and self.user.phone)):
-            found.append(Channel.INBOX)
-        return found
+    def channels(self) -> list[Channel]:
+        """Return the channels of the ways."""
+        return [way.channel for way in self.ways()]
 
     @property
     def is_within_reach(self) -> bool:
-        """Return whether any of the ways can work at all: mail that no server takes is none."""
-        return any(settings.EMAIL_HOST or channel is not Channel.EMAIL for channel in self.channels())
+        """Return whether any way that this installation can use leads to this person."""
+        return bool(self.ways())
 
 
 def on_duty(site: Site, post: str, procedure: Procedure, now: datetime, rota: Rota | None = None) -> list[User]:
@@ -87,13 +86,17 @@ def reachable(row: Escalation, posts: Sequence[str], now: datetime, rota: Rota |
     """
     policy = Policy(row.policy)
     rota = rota or read_rota(row.site, now)
+    duty = {post: on_duty(row.site, post, row.procedure, now, rota) for post in posts}
+    kept = _kept({key for post in posts for key in row.recipients.get(post, [])}, rota, now)
+    everybody = {user.pk: user for users in duty.values() for user in users} | kept
+    # An address that somebody removes while the case runs still counts where nothing else is left.
+    ways = ways_of(everybody.values(), since=row.opened_at) if everybody else {}
     found: dict[str, Recipient] = {}
     for post in posts:
-        people = [recipient(post, user) for user in on_duty(row.site, post, row.procedure, now, rota)]
-        people = [one for one in people if one.channels()]
+        people = [recipient(post, user, ways[user.pk]) for user in duty[post] if ways[user.pk]]
         if not people:
-            kept = _kept(row.recipients.get(post, []), rota, now)
-            people = [one for one in (recipient(post, user) for user in kept) if one.channels()]
+            frozen = sorted(key for key in row.recipients.get(post, []) if key in kept)
+            people = [recipient(post, kept[key], ways[key]) for key in frozen if ways[key]]
         if post == "backstop" and policy.backstop:
             contact = policy.backstop
             people.append(
@@ -110,17 +113,17 @@ def reachable(row: Escalation, posts: Sequence[str], now: datetime, rota: Rota |
     return list(found.values())
 
 
-def _kept(keys: Sequence[int], rota: Rota, now: datetime) -> list[User]:
-    """Return the people of a frozen rota who are still there and not on leave."""
-    there = sorted(key for key in keys if not rota.is_away(key, now))
+def _kept(keys: Collection[int], rota: Rota, now: datetime) -> dict[int, User]:
+    """Return, by key, the people of a frozen rota who are still there and not on leave."""
+    there = [key for key in keys if not rota.is_away(key, now)]
     unknown = [key for key in there if key not in rota.people]
     found = rota.people | ({user.pk: user for user in User.objects.filter(pk__in=unknown)} if unknown else {})
-    return [found[key] for key in there if key in found and found[key].is_active]
+    return {key: found[key] for key in there if key in found and found[key].is_active}
 
 
-def recipient(post: str, user: User) -> Recipient:
-    """Return a person of the house as the holder of a post."""
-    return Recipient(post, user.get_full_name(), user=user)
+def recipient(post: str, user: User, ways: Sequence[Way] | None = None) -> Recipient:
+    """Return a person of the house as the holder of a post, with their ways where they are known already."""
+    return Recipient(post, user.get_full_name(), user=user, known=None if ways is None else tuple(ways))
 
 
 def members_who_may_answer(row: Escalation, recipients: Sequence[Recipient]) -> set[int]:

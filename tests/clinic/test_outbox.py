@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import smtplib
 import threading
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +13,8 @@ from django.db import connection
 from clinic.actions.notification import LEASE, Message, cancel_unsent, claim_due, deliver, queue_notifications
 from clinic.models import Notification, Site, User
 from clinic.vocabulary import Channel
-from tests.make import make_actor, make_site, make_user
+from tests.make import make_actor, make_contact, make_site, make_user
+from tests.receivers import free_port, mail_server
 
 
 @pytest.fixture
@@ -65,14 +65,15 @@ def test_a_worker_that_died_after_claiming_leaves_the_message_due_again(
 def test_a_temporary_failure_waits_and_is_tried_again_until_it_fails_loudly(
     site: Site, surgeon: User, now: datetime, settings: Any
 ) -> None:
-    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.Unreachable"
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
     queue(site, surgeon, now)
     tries = 0
     while (row := Notification.objects.get()).status == "queued":
         (key,) = claim_due(now=row.due_at)
         assert not deliver(key=key, now=row.due_at)
         tries += 1
-    assert (row.status, row.error, tries) == ("failed", "unreachable", 7)
+    assert (row.status, row.error, row.failure, tries) == ("failed", "unreachable", "temporary", 7)
 
 
 def test_a_recipient_without_an_address_fails_at_once_and_stops_nobody_else(
@@ -103,24 +104,23 @@ def test_what_a_dead_worker_held_is_not_sent_after_the_answer(site: Site, surgeo
     assert claim_due(now=now + LEASE) == []
 
 
-def test_a_page_that_fails_while_somebody_answers_is_not_tried_again(
-    site: Site, surgeon: User, now: datetime, settings: Any
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("after", "left", "status"), [("451 later", False, "cancelled"), ("250 OK", True, "sent")])
+def test_a_page_that_is_on_its_way_while_somebody_answers_says_what_became_of_it(
+    settings: Any,
+    after: str,
+    left: bool,  # noqa: FBT001
+    status: str,
 ) -> None:
-    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.Answered"
-    queue(site, surgeon, now)
-    (key,) = claim_due(now=now)
-    assert not deliver(key=key, now=now)
-    assert Notification.objects.get().status == "cancelled"
-
-
-def test_a_page_that_leaves_while_somebody_answers_is_shown_as_sent(
-    site: Site, surgeon: User, now: datetime, settings: Any
-) -> None:
-    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.SentAndAnswered"
-    queue(site, surgeon, now)
-    (key,) = claim_due(now=now)
-    assert deliver(key=key, now=now)
-    assert Notification.objects.get().status == "sent"
+    site = make_site()
+    surgeon = make_user(site, "surgeon")
+    now = surgeon.created_at
+    with mail_server(settings) as server:
+        queue(site, surgeon, now)
+        server.after, server.meanwhile = after, lambda: cancel_unsent(reference="escalation:1", now=now)
+        (key,) = claim_due(now=now)
+        assert deliver(key=key, now=now) is left
+    assert Notification.objects.get().status == status
 
 
 def test_a_message_that_cannot_be_written_fails_loudly_and_is_not_claimed_for_ever(
@@ -135,13 +135,48 @@ def test_a_message_that_cannot_be_written_fails_loudly_and_is_not_claimed_for_ev
     assert (row.status, row.error, tries) == ("failed", "unknown", 7)
 
 
-def test_a_server_that_greylists_is_tried_again(site: Site, surgeon: User, now: datetime, settings: Any) -> None:
-    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.Greylisting"
-    queue(site, surgeon, now)
-    (key,) = claim_due(now=now)
-    assert not deliver(key=key, now=now)
+@pytest.mark.parametrize(
+    ("answer", "status", "error", "failure", "disabled"),
+    [
+        ("450 Greylisted, try again in 300 s", "queued", "rejected", "temporary", False),
+        ("550 5.1.1 No such user here", "failed", "mailbox_refused", "permanent", True),
+        ("550 5.7.1 Refused by policy", "failed", "mailbox_refused", "permanent", False),
+        ("552 5.2.2 Mailbox full", "failed", "rejected", "permanent", False),
+    ],
+)
+def test_what_the_mail_server_says_decides_what_follows(
+    site: Site,
+    surgeon: User,
+    now: datetime,
+    settings: Any,
+    answer: str,
+    status: str,
+    error: str,
+    failure: str,
+    disabled: bool,  # noqa: FBT001
+) -> None:
+    point = make_contact(surgeon, "email", surgeon.email)
+    with mail_server(settings) as server:
+        server.answer = answer
+        queue(site, surgeon, now, contact=point.pk)
+        (key,) = claim_due(now=now)
+        assert not deliver(key=key, now=now)
+        assert server.mails == []
     row = Notification.objects.get()
-    assert (row.status, row.error) == ("queued", "rejected")
+    assert (row.status, row.error, row.failure, row.failed_at) == (status, error, failure, now)
+    point.refresh_from_db()
+    assert (point.disabled_at is not None) is disabled
+    assert point.disabled_reason == (error if disabled else "")
+
+
+def test_a_mail_leaves_by_smtp_with_the_id_of_its_row(site: Site, surgeon: User, now: datetime, settings: Any) -> None:
+    with mail_server(settings) as server:
+        queue(site, surgeon, now)
+        (key,) = claim_due(now=now)
+        assert deliver(key=key, now=now)
+    row = Notification.objects.get()
+    assert row.provider_id in server.mails[0]
+    assert f"To: {surgeon.email}" in server.mails[0]
 
 
 def test_a_deleted_address_does_not_strand_the_message(site: Site, surgeon: User, now: datetime) -> None:
@@ -176,42 +211,3 @@ def test_two_workers_never_claim_the_same_message() -> None:
     for thread in threads:
         thread.join()
     assert len(claimed) == len(set(claimed)) == 60
-
-
-class Unreachable:
-    """A mail server that nobody reaches."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        pass
-
-    def send_messages(self, messages: Any) -> int:
-        """Fail as smtplib does when the connection drops."""
-        raise smtplib.SMTPServerDisconnected("gone")
-
-
-class Greylisting(Unreachable):
-    """A mail server that asks a sender it does not know to come again."""
-
-    def send_messages(self, messages: Any) -> int:
-        """Refuse the recipient for now."""
-        raise smtplib.SMTPRecipientsRefused({"surgeon@example.org": (450, b"Greylisted, try again in 300 s")})
-
-
-class Answered(Unreachable):
-    """A mail server that drops the line while somebody answers the escalation."""
-
-    def send_messages(self, messages: Any) -> int:
-        """Cancel as an acknowledgement does, then fail."""
-        row = Notification.objects.get()
-        cancel_unsent(reference=row.reference, now=row.created_at)
-        raise smtplib.SMTPServerDisconnected("gone")
-
-
-class SentAndAnswered(Unreachable):
-    """A mail server that takes the message while somebody answers the escalation."""
-
-    def send_messages(self, messages: Any) -> int:
-        """Cancel as an acknowledgement does, then accept."""
-        row = Notification.objects.get()
-        cancel_unsent(reference=row.reference, now=row.created_at)
-        return len(messages)

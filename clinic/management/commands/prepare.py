@@ -23,6 +23,8 @@ class Command(BaseCommand):
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", verbosity=1, interactive=False)
         call_command("roles")
+        # The key of Web Push outlives every start: phones are subscribed to it.
+        settings.PLACES.secret("vapid-key")
         for command in settings.PREPARE:
             call_command(*command)
         collect_static()

@@ -1,0 +1,42 @@
+"""Any other service through Apprise. It only says yes or no, so every failure is `unknown`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+
+from clinic.channels.failures import DeliveryError
+from clinic.channels.words import short
+from clinic.models import Notification
+from clinic.vocabulary import Failure
+
+
+def scheme_of(url: str) -> str:
+    """Return the scheme of an Apprise URL, in lower case."""
+    return url.split("://", 1)[0].lower() if "://" in url else ""
+
+
+def prepare(message: Notification) -> Callable[[], str]:
+    """Return the call that hands the short words to Apprise; it is bounded by the outbox like any other."""
+    # Apprise loads more than a hundred plugins: only who uses it pays for that.
+    from apprise import Apprise, AppriseAsset
+
+    point = message.contact
+    if point is None:
+        raise DeliveryError("no_address")
+    if scheme_of(point.address) not in settings.APPRISE_SCHEMES:
+        raise DeliveryError("not_allowed")
+    one = short(message)
+    lines = [f"{settings.BASE_URL}{one.path}", *([one.call] if one.call else [])]
+    service: Any = Apprise(asset=AppriseAsset(app_id="clinic", async_mode=False))
+    if not service.add(point.address):
+        raise DeliveryError("rejected")
+
+    def send() -> str:
+        if not service.notify(title=one.subject, body="\n".join(lines)):
+            raise DeliveryError("unknown", Failure.UNKNOWN)
+        return f"apprise:{message.public_id}"
+
+    return send
