@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('clinic', '0003_exports_and_checkpoints'),
+        ('clinic', '0005_contact_points_of_accounts'),
     ]
 
     operations = [
