@@ -81,7 +81,12 @@ def _new_run(service: RunningService) -> str:
     base = f"{service.url}/api/v1/procedures/"
     requests.post(base, json=body, headers=headers, timeout=30).raise_for_status()
     runs = requests.get(f"{base}{procedure}/runs/", headers=headers, timeout=30).json()["results"]
-    return str(next(one["id"] for one in runs if one["phase"] == "sign_in"))
+    run = str(next(one["id"] for one in runs if one["phase"] == "sign_in"))
+    # Who the patient is was made sure of a moment ago: what is measured is the list.
+    said = {"id": str(uuid.uuid4()), "name": "Bench, Ada", "birth_date": "1950-01-01"}
+    path = f"{service.url}/api/v1/runs/{run}/identity/"
+    requests.post(path, json=said, headers=headers, timeout=30).raise_for_status()
+    return run
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from checklists.api import board, events, follow_ups, procedures, runs, signing
+from checklists.api import board, events, follow_ups, identity, procedures, runs, signing
 from checklists.pages import board as board_page
 from checklists.pages import follow_ups as follow_up_pages
 from checklists.pages import run, timeline
@@ -19,6 +19,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<uuid:public_id>/", runs.RunView.as_view(), name="api-run"),
     path("runs/<uuid:public_id>/gate/", runs.RunGateView.as_view(), name="api-run-gate"),
     path("runs/<uuid:public_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
+    path("runs/<uuid:public_id>/identity/", identity.RunIdentityView.as_view(), name="api-run-identity"),
     path("runs/<uuid:public_id>/signatures/", signing.RunSignaturesView.as_view(), name="api-run-signatures"),
     path(
         "runs/<uuid:public_id>/countersignatures/",

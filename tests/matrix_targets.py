@@ -116,6 +116,7 @@ ARGUMENTS |= {
         "page-run",
         "api-run-gate",
         "api-run-events",
+        "api-run-identity",
         "api-run-signatures",
         "api-run-countersignatures",
         "api-run-overrides",

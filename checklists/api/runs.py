@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from checklists.access import access_definition, access_run
 from checklists.api.shapes import GATE, RUN
+from checklists.queries.identity import known_until
 from checklists.queries.runs import etag_of, gate_now, look_at, run_body
 from clinic.access import Caller, ticket_for
 from clinic.actions.access import record_read
@@ -42,6 +43,7 @@ class RunView(APIView):
         record_read(caller, f"procedure:{run.procedure.public_id}", now)
         ticket = (caller.person.username, ticket_for(caller.person))
         body = run_body(run, now=now, language=language, with_definition=with_definition, ticket=ticket)
+        body["identity_until"] = known_until(run, user=caller.user, tablet=caller.tablet, now=now)
         return Response(body, headers=headers)
 
 

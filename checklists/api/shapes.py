@@ -157,6 +157,7 @@ RUN = {
     "conflicts": [{**KEY, "heads": [{"event": "uuid", "value": "any", "actor": "text?", "occurred_at": "instant"}]}],
     "blockers": [BLOCKER],
     "beside": [BLOCKER],
+    "identity_until": "instant?",
     "waiting": [
         {
             **KEY,

@@ -2,6 +2,7 @@
 
 from checklists.models.definitions import Definition
 from checklists.models.events import Answer, Event, Quarantined
+from checklists.models.identity import IdentityCheck
 from checklists.models.runs import RUN_ARROWS, Run
 from checklists.models.signing import Amendment, Override, Pause, Signature
 
@@ -11,6 +12,7 @@ __all__ = [
     "Answer",
     "Definition",
     "Event",
+    "IdentityCheck",
     "Override",
     "Pause",
     "Quarantined",

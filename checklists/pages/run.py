@@ -32,7 +32,7 @@ from complications.rules.catalogue import complications
 MODULES = [
     f"checklists/{name}.js" for name in ("rules", "store", "queue", "dom", "model", "controls", "rows", "guard", "page")
 ]
-LATER = [f"checklists/{name}.js" for name in ("cement", "people", "report", "others")]
+LATER = [f"checklists/{name}.js" for name in ("cement", "people", "report", "others", "identity", "names")]
 SHEETS = ["clinic/tokens.css", "clinic/components.css", "clinic/run.css", "checklists/tablet.css"]
 ICONS = [
     "arrow-up", "check", "check-check", "circle", "circle-check", "circle-pause", "clock", "download", "droplet", "flag", "info",

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from checklists.models import Run
 from tests.waiting import eventually
 
 WIDE = {"width": 1180, "height": 820}
@@ -24,6 +25,7 @@ class Tablet:
 
     def __init__(self, browser: Browser, url: str, **options: Any) -> None:
         self.url = url
+        self.patient = ("", "")
         self.context: BrowserContext = browser.new_context(
             **{"viewport": WIDE, "has_touch": True, "locale": "en-GB", "timezone_id": "UTC", **options}
         )
@@ -53,10 +55,24 @@ class Tablet:
     def open(self, run: Any, *, worker: bool = True) -> None:
         """Open a run (the row or its id) and wait until it can be worked on (and, unless told otherwise, would start offline)."""
         self.page.goto(f"{self.url}/runs/{getattr(run, 'public_id', run)}/")
+        if isinstance(run, Run):
+            patient = run.procedure.patient
+            self.patient = (f"{patient.family_name}, {patient.given_name}", patient.birth_date.strftime("%d %m %Y"))
+        self.identify()
         self.connected()
         expect(self.page.locator("#items > li").first).to_be_visible()
         if worker:
             eventually(lambda: self.page.evaluate(KEPT) > 10, what="the shell is kept on the tablet")
+
+    def identify(self) -> None:
+        """Say name and birth date of the patient, where the page asks for them."""
+        box = self.page.get_by_role("dialog", name="Who is the patient?")
+        expect(box.or_(self.page.locator("#items > li")).first).to_be_visible(timeout=15_000)
+        if box.is_visible():
+            name, born = self.patient
+            box.get_by_label("Full name").fill(name)
+            box.get_by_label("Date of birth").fill(born)
+            box.get_by_role("button", name="Open the list").tap()
 
     def connected(self) -> None:
         """Wait until everything typed here is on the server, as the tablet says it."""

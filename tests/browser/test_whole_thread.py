@@ -134,6 +134,7 @@ def sign(tablet: Tablet, case: Case, phase: str) -> None:
 
 def test_from_the_theatre_list_to_an_exported_record(tablet: Tablet, phone: Tablet, case: Case) -> None:
     hands = Hands(tablet, {name: account["name"] for name, account in case.accounts.items()})
+    tablet.patient = (f"Yıldız {case.mrn}, Ayşe", "14 03 1948")
     # From the board to the first list.
     tablet.page.goto(f"{case.service.url}/board/")
     tablet.page.get_by_role("link").filter(has_text=case.mrn.upper()).first.tap()

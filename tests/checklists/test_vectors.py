@@ -17,6 +17,7 @@ import pytest
 from checklists.rules.catalogue import load
 from checklists.rules.evaluation import Evaluation, State
 from checklists.rules.gates import Blocker, gate_of, progress_of
+from checklists.rules.identity import same_name
 from checklists.rules.nodes import Index, Node, Scope, build_index, key_of
 from checklists.rules.values import LEVELS, key_fault, value_fault
 
@@ -75,7 +76,7 @@ def javascript() -> dict[str, Any]:
     return in_javascript(
         {
             "definitions": definitions(),
-            **{name: vectors(name) for name in ("conditions", "values", "computed", "gates")},
+            **{name: vectors(name) for name in ("conditions", "values", "computed", "gates", "identity")},
         }
     )
 
@@ -119,6 +120,12 @@ def test_a_computed_value_is_the_same_on_both_sides(place: int) -> None:
     key = key_of(case["key"])
     value = Evaluation(index(), state_of(case, vector["now"])).value(index().nodes[key.node_id], key.scope)
     assert [value, javascript()["computed"][place]] == [case["value"]] * 2
+
+
+@pytest.mark.parametrize("place", range(len(vectors("identity")["names"])))
+def test_a_name_is_the_same_person_on_both_sides(place: int) -> None:
+    family, given, said, same = vectors("identity")["names"][place]
+    assert [same_name(said, family, given), javascript()["identity"][place]] == [same] * 2
 
 
 def besides(one: dict[str, Any]) -> Blocker:

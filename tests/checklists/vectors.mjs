@@ -1,6 +1,7 @@
 // Reads one JSON request from stdin, answers with one JSON line: runs rules.js over the shared vectors and over random states.
 import { readFileSync } from "node:fs";
 import { buildIndex, evaluate, gateOf, keyFault, keyOf, keyText, progressOf, valueFault } from "../../checklists/static/checklists/rules.js";
+import { sameName } from "../../checklists/static/checklists/names.js";
 
 const request = JSON.parse(readFileSync(0, "utf8"));
 const answer = {};
@@ -52,4 +53,5 @@ if (request.states) {
     };
   });
 }
+if (request.identity) answer.identity = request.identity.names.map(([family, given, said]) => sameName(said, family, given));
 process.stdout.write(JSON.stringify(answer));

@@ -108,11 +108,11 @@ export const queue = Object.assign(new EventTarget(), {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   },
   /**
-   * Keep one thing and send it when possible. `kind` is "event" (a tick of `run`) or "report" (a complication);
-   * `urgent` marks a deficit or STOP. Resolves when the disk has it; the mirror has it at once.
+   * Keep one thing and send it when possible. `kind` is "event" (a tick of `run`), "report" (a complication) or "act"
+   * (what `path` takes, with an id that makes it one); `urgent` marks a deficit or STOP. Resolves when the disk has it; the mirror has it at once.
    */
-  async add({ kind = "event", run = "", body, urgent = false, who = "", label = "" }) {
-    const entry = { kind, run, body, urgent, who, label, made: Date.now() };
+  async add({ kind = "event", path, run = "", body, urgent = false, who = "", label = "" }) {
+    const entry = { kind, path, run, body, urgent, who, label, made: Date.now() };
     this.waiting.push(entry);
     this.tell("change");
     try {
@@ -141,7 +141,7 @@ export const queue = Object.assign(new EventTarget(), {
     for (;;) {
       const runs = new Map();
       for (const e of this.unsent().filter((x) => x.n || x.unkept)) {
-        const of = e.kind === "report" ? e.body.id : e.run;
+        const of = e.kind === "event" ? e.run : e.body.id;
         if (!stuck.has(of)) runs.set(of, [...(runs.get(of) ?? []), e]);
       }
       const [of, entries] = [...runs].sort(([, a], [, b]) => b.some((e) => e.urgent) - a.some((e) => e.urgent))[0] ?? [];
@@ -168,9 +168,9 @@ export const queue = Object.assign(new EventTarget(), {
    * on) | "unreadable". Only the service's own word refuses: a proxy's page, which has no code, judges nothing.
    */
   async send(batch) {
-    const report = batch[0].kind === "report";
+    const report = batch[0].kind !== "event";
     const answer = report
-      ? await call("POST", "complications/", batch[0].body)
+      ? await call("POST", batch[0].path ?? "complications/", batch[0].body)
       : await call("POST", `runs/${batch[0].run}/events/`, { events: batch.map((e) => e.body) });
     const { status, body } = answer;
     const said = typeof body?.code === "string";

@@ -164,8 +164,20 @@ const app = {
     }));
   },
   paint() {
-    if (app.run.state) paintRun(app);
+    if (app.run.state && app.known) paintRun(app);
+    else if (app.run.state) app.identify();
     paintState(app);
+  },
+  /** Nothing of the patient is drawn before somebody made sure, a moment ago or now, that it is this one. */
+  async identify() {
+    const { status, phase, identity_until: until } = app.run.state;
+    app.known = status === "signed" || phase === "follow_up" || Date.parse(until ?? 0) > Date.now() - (net.skew ?? 0);
+    if (app.known) return app.paint();
+    if (app.asking) return undefined;
+    app.asking = true;
+    await (await import("./identity.js")).identify(app);
+    app.known = true;
+    return app.paint();
   },
   /** The tablet's own choice of language counts before the person's; rows are written anew in it. */
   speak(code) {
@@ -301,7 +313,7 @@ const start = async () => {
     app.sent = (app.sent ?? 0) + 1;
     for (const [entry, result] of named) {
       if (entry.kind === "report") app.notes.push({ text: answer?.escalation ? t("paged", { what: entry.label }) : t("report_received", { what: entry.label }), kind: answer?.escalation ? "red" : "amber" });
-      else if (entry.run === app.run.id) {
+      else if (entry.kind === "event" && entry.run === app.run.id) {
         app.run.received(entry, result);
         if (entry.urgent && result.outcome !== "refused") app.notes.push({ text: t("urgent_received", { what: entry.label }), kind: "red", href: "/escalations/" });
       }
