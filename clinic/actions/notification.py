@@ -23,10 +23,10 @@ SYSTEM = Actor.system("outbox")
 #: The kind of a test message: one that left is kept at its contact point as the time of its latest test.
 TEST = "contact_test"
 
-#: More than twice as long as the slowest delivery (`SEND_WITHIN_S`, 12 s, whatever the peer does), so that no second
+#: More than twice as long as the slowest delivery (`SEND_WITHIN_S`, 11 s, whatever the peer does), so that no second
 #: worker sends what a first still sends; and short: what a killed worker held is claimed again after it, by the watchman
 #: 5 s later at the latest.
-LEASE = timedelta(seconds=25)
+LEASE = timedelta(seconds=24)
 #: Waits before the next try after a temporary failure; after the last one the message is failed, loudly.
 RETRIES = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 1800))
 

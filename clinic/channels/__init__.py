@@ -18,7 +18,7 @@ from clinic.vocabulary import Channel
 __all__ = ["CHANNELS", "SEND_WITHIN_S", "DeliveryError", "of_exception", "send_all", "words"]
 
 #: Seconds after which a delivery counts as timed out, whatever the peer does. The outbox's lease is longer.
-SEND_WITHIN_S = 12.0
+SEND_WITHIN_S = 11.0
 
 CHANNELS: dict[str, Callable[[Notification], Callable[[], str]]] = {
     Channel.INBOX.value: inbox.prepare,

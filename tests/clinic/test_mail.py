@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clinic.actions.notification import LEASE, Message, claim_due, deliver, queue_notifications, release
+from clinic.actions.notification import LEASE, Message, claim_due, deliver, queue_notifications
 from clinic.models import Notification
 from clinic.vocabulary import Channel
 from tests.make import make_actor, make_site, make_user
@@ -106,11 +106,3 @@ def test_a_message_leaves_by_a_server_that_answers(db: None, mail_server: Any, n
     (key,) = queue(now, "k1")
     assert deliver(key=key, now=now)
     assert Notification.objects.get().status == "sent"
-
-
-def test_what_would_outlast_its_lease_is_given_back_and_is_due_at_once(db: None, now: datetime) -> None:
-    first, second = queue(now, "k1", "k2")
-    release(keys=[second], claimed_at=now)
-    assert claim_due(now=now) == [second]
-    assert Notification.objects.get(pk=second).attempts == 1
-    assert Notification.objects.get(pk=first).status == "leased"

@@ -28,6 +28,7 @@ from complications.actions.timers import set_timer
 from complications.models import EngineHeartbeat, Escalation, FollowUp
 from tests.make import make_procedure
 from tests.make_complications import Ward, make_baseline, make_escalation, make_ward
+from tests.receivers import free_port
 from tests.waiting import eventually
 
 
@@ -242,8 +243,8 @@ def test_what_fell_due_while_the_engine_was_down_is_done_late_and_never_skipped(
 
 
 def test_a_message_is_marked_as_sent_only_when_it_left(ward: Ward, now: datetime, settings: Any) -> None:
-    settings.DEMO, settings.EMAIL_HOST = False, "mail.example.org"
-    settings.EMAIL_BACKEND = "tests.clinic.test_outbox.Unreachable"
+    settings.DEMO, settings.EMAIL_BACKEND = False, "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", free_port()
     row = make_escalation(ward, now)
     advance_due(now=now)
     assert deliver_due(now=now) == 0

@@ -214,15 +214,15 @@ def test_a_running_service_without_a_mail_server_says_so_and_calls_down_to_the_b
     advance_due(now=now)
     events = list(row.events.filter(kind__in=["step_paged", "step_skipped"]))
     assert [(event.kind, event.data["step"]) for event in events[:4]] == [("step_skipped", n) for n in range(4)]
-    assert ward.first.get_full_name() in [one["name"] for one in events[0].data["to"]]
     pages = Notification.objects.filter(reference=row.reference)
-    assert set(pages.values_list("channel", flat=True)) == {"email"}, "an inbox that nobody reads is not a page"
-    deliver_due(now=now, limit=1)
-    assert "unreachable" in pages.values_list("error", flat=True)
+    assert not pages, "an inbox that nobody reads is not a page"
     settings.EMAIL_HOST, settings.EMAIL_BACKEND = "mail.example.org", "django.core.mail.backends.locmem.EmailBackend"
-    later = now + timedelta(minutes=1)
+    row.refresh_from_db()
+    assert row.page_due_at is not None
+    later = row.page_due_at
+    advance_due(now=later)
     deliver_due(now=later)
-    assert not pages.exclude(status="sent").exists(), "what could not leave leaves when it can"
+    assert set(pages.values_list("channel", "status")) == {("email", "sent")}, "who can be called again is called"
 
 
 def test_reminders_too_leave_by_mail_or_not_at_all(ward: Ward, now: datetime, settings: Any) -> None:
