@@ -5,7 +5,8 @@ from django.urls import URLPattern, URLResolver, path
 from complications.api import complications as complications_api
 from complications.api import escalations as escalations_api
 from complications.api import follow_ups
-from complications.pages import escalations, links, log, report
+from complications.api import intervals as intervals_api
+from complications.pages import escalations, intervals, links, log, report
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("complications/", complications_api.ComplicationsView.as_view(), name="api-complications"),
@@ -17,6 +18,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
         name="api-complication-versions",
     ),
     path("escalations/", escalations_api.EscalationsView.as_view(), name="api-escalations"),
+    path("escalations/intervals/", intervals_api.IntervalsView.as_view(), name="api-escalation-intervals"),
     path("escalations/policy/", escalations_api.PolicyView.as_view(), name="api-escalation-policy"),
     path("escalations/<uuid:public_id>/", escalations_api.EscalationView.as_view(), name="api-escalation"),
     path(
@@ -66,6 +68,7 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
         name="page-escalation-acknowledgement",
     ),
     path("escalations/<uuid:public_id>/arrival/", escalations.arrival, name="page-escalation-arrival"),
+    path("escalations/intervals/", intervals.intervals, name="page-escalation-intervals"),
     path("escalations/<uuid:public_id>/handover/", escalations.handover, name="page-escalation-handover"),
     path("escalations/<uuid:public_id>/decline/", escalations.declining, name="page-escalation-decline"),
     path("escalations/<uuid:public_id>/raise/", escalations.raising, name="page-escalation-raise"),

@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from clinic.access import Caller, access_colleague
+from clinic.access import Caller, access_colleague, verdict
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid, Problem
 from clinic.vocabulary import LEVELS
@@ -54,6 +54,7 @@ def escalations(request: HttpRequest) -> HttpResponse:
             "rows": [EscalationView(row, caller, now) for row in shown],
             "status": "all" if everything else "open",
             "open_count": Escalation.objects.at_site(caller.place).open().count(),
+            "may_see_intervals": verdict("page-escalation-intervals", "GET", caller) in {"allow", "own"},
             "next": shown[-1].pk if everything and len(found) > PAGE else None,
             "now": now,
         },

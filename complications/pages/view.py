@@ -15,6 +15,7 @@ from clinic.vocabulary import Role
 from complications.actions.paging import may_answer, on_duty
 from complications.actions.standing import standing
 from complications.models import Escalation, EscalationEvent
+from complications.queries.intervals import intervals_of
 from complications.rules.escalation import Clock, Standing, clocks
 from complications.vocabulary import EscalationStatus, Milestone, Setting, Tier
 
@@ -159,6 +160,11 @@ class EscalationView:
             late = took - allowed if took is not None and took > allowed else 0.0
             found.append(Interval(clock.name, took, allowed, late))
         return found
+
+    @cached_property
+    def way(self) -> list[tuple[str, float]]:
+        """The intervals from onset to incision that this case has, in seconds."""
+        return [(name, took) for name, took in intervals_of(self.row).items() if took is not None and took >= 0]
 
     @cached_property
     def next_clock(self) -> ClockLine | None:
