@@ -54,6 +54,12 @@ def decline(*, escalation: Escalation, by: Actor, now: datetime) -> Escalation:
     return row
 
 
+def may_decline(row: Escalation, user: User) -> bool:
+    """Return whether this person was paged and has not said since that they cannot come."""
+    paged_at = _last_page(row, user)
+    return paged_at is not None and not _has_declined(row, user, since=paged_at)
+
+
 def _last_page(row: Escalation, user: User) -> datetime | None:
     pages = Notification.objects.filter(reference=row.reference, recipient=user, kind="escalation_page")
     return pages.order_by("-created_at").values_list("created_at", flat=True).first()

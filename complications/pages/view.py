@@ -12,6 +12,7 @@ from typing import Any
 from clinic.access import Caller
 from clinic.models import Notification, User
 from clinic.vocabulary import Role
+from complications.actions.declining import may_decline
 from complications.actions.paging import may_answer, on_duty
 from complications.actions.standing import standing
 from complications.models import Escalation, EscalationEvent
@@ -255,8 +256,12 @@ class EscalationView:
         mine = self.is_mine and self.row.status == S.ACKNOWLEDGED.value
         if not (self.can_take or mine) or self.caller.user is None:
             return False
-        pages = Notification.objects.filter(reference=self.row.reference, kind="escalation_page")
-        return pages.filter(recipient=self.caller.user).exists()
+        return may_decline(self.row, self.caller.user)
+
+    @property
+    def next_others(self) -> list[str]:
+        """Who is paged next besides the person who looks."""
+        return [name for name in self.next_names if name != self.caller.person.get_full_name()]
 
     @property
     def worse_tiers(self) -> list[Tier]:
