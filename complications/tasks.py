@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from celery import shared_task
 
 from clinic.lib.clock import database_now
+from complications.actions.coverage import tell_coverage
 from complications.actions.heartbeat import beat
 from complications.actions.sweeping import advance, deliver_due, deliver_keys, remind, sweep_plans
 
@@ -45,3 +46,9 @@ def remind_due() -> int:
 def plan_unsigned() -> int:
     """Plan follow-ups for procedures whose sign out nobody signed."""
     return sweep_plans(now=database_now())
+
+
+@shared_task(name="complications.check_coverage")
+def check_rotas() -> int:
+    """Tell the administrators of a rota with gaps, once a day."""
+    return tell_coverage(now=database_now())

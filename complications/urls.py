@@ -6,6 +6,7 @@ from complications.api import complications as complications_api
 from complications.api import escalations as escalations_api
 from complications.api import follow_ups
 from complications.api import intervals as intervals_api
+from complications.api import rota as rota_api
 from complications.pages import escalations, intervals, links, log, report
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -20,6 +21,8 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("escalations/", escalations_api.EscalationsView.as_view(), name="api-escalations"),
     path("escalations/intervals/", intervals_api.IntervalsView.as_view(), name="api-escalation-intervals"),
     path("escalations/policy/", escalations_api.PolicyView.as_view(), name="api-escalation-policy"),
+    path("escalations/simulation/", rota_api.SimulationView.as_view(), name="api-escalation-simulation"),
+    path("rota/coverage/", rota_api.CoverageView.as_view(), name="api-rota-coverage"),
     path("escalations/<uuid:public_id>/", escalations_api.EscalationView.as_view(), name="api-escalation"),
     path(
         "escalations/<uuid:public_id>/acknowledgement/",

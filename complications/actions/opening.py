@@ -10,13 +10,14 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 
 from clinic.actions.audit import Recording
-from clinic.models import Actor, Procedure, Site
+from clinic.models import Actor, Procedure
 from complications.actions.paging import send, tell_user
 from complications.actions.standing import change, lock_first, note
-from complications.models import Complication, Escalation, EscalationPolicy
+from complications.models import Complication, Escalation
+from complications.queries.policy import policy_in_force
 from complications.queries.recipients import freeze, reachable
-from complications.rules.escalation import Joining, join, next_due, reported
-from complications.rules.policy import Policy, check, default_policy
+from complications.rules.escalation import Joining, first_page, join, next_due, reported
+from complications.rules.policy import Policy
 from complications.rules.verdict import FiredTrigger
 from complications.vocabulary import EscalationStatus, EventKind, Pathway, Setting, Tier
 
@@ -44,21 +45,6 @@ class Finding:
     def as_json(self) -> list[dict[str, str]]:
         """Return the triggers as they are kept, worst first."""
         return [{"trigger": t.trigger, "tier": t.tier.value, "reason": t.reason} for t in self.triggers]
-
-
-def policy_in_force(site: Site) -> tuple[dict[str, Any], int]:
-    """Return the site's policy and its version; without one the default, with the site's phone list as backstop.
-
-    A deficit must page even where nobody has set anything up: a broken policy row falls back to the default as well.
-    """
-    row = EscalationPolicy.objects.filter(site=site).order_by("-version").first()
-    frame = {"timezone": site.timezone, "time_scale": site.time_scale}
-    if row is not None and not check(data := {**row.data, **frame}):
-        return data, row.version
-    data = {**default_policy(), **frame}
-    name, number = site.first_phone
-    data["backstop"] = {"name": name or "Switchboard", "phone": number or "switchboard"}
-    return data, 0
 
 
 def open_or_join(*, procedure: Procedure, finding: Finding, by: Actor, now: datetime, trail: Recording) -> Escalation:
@@ -91,9 +77,7 @@ def _open_row(procedure: Procedure, pathway: Pathway) -> Escalation | None:
 
 def _open(procedure: Procedure, finding: Finding, by: Actor, now: datetime) -> Escalation:
     data, version = policy_in_force(procedure.site)
-    origin = reported(now, finding.reported_at)
-    quiet = Policy(data).quiet_until(finding.tier, now) if finding.tier is Tier.T2 else None
-    start = quiet[0] if quiet else origin
+    start, _ = first_page(Policy(data), finding.tier, now, reported(now, finding.reported_at))
     row = Escalation(
         site=procedure.site,
         procedure=procedure,

@@ -19,13 +19,13 @@ from clinic.models import User
 from complications.access import access_escalation
 from complications.actions import escalation as acts
 from complications.actions.declining import decline
-from complications.actions.opening import policy_in_force
 from complications.actions.policy import set_policy
 from complications.actions.raising import raise_tier
 from complications.api.shapes import LINE, POLICY, WHOLE
 from complications.models import Escalation
 from complications.models.escalation import OPEN
 from complications.queries.escalations import line, open_first, whole
+from complications.queries.policy import policy_in_force
 from complications.vocabulary import EscalationStatus, Milestone, Tier
 
 PAGE = 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -119,6 +119,11 @@ def _kept(keys: Collection[int], rota: Rota, now: datetime) -> dict[int, User]:
     unknown = [key for key in there if key not in rota.people]
     found = rota.people | ({user.pk: user for user in User.objects.filter(pk__in=unknown)} if unknown else {})
     return {key: found[key] for key in there if key in found and found[key].is_active}
+
+
+def reached_by(users: Iterable[User]) -> dict[int, list[Channel]]:
+    """Return by which channels each of many people can be reached, together."""
+    return {key: [way.channel for way in ways] for key, ways in ways_of(users).items()}
 
 
 def recipient(post: str, user: User, ways: Sequence[Way] | None = None) -> Recipient:

@@ -271,6 +271,16 @@ def reported(at: datetime, reported_at: datetime | None) -> datetime:
     return reported_at
 
 
+def first_page(policy: Policy, tier: Tier, now: datetime, origin: datetime) -> tuple[datetime, tuple[str, ...]]:
+    """Return when the ladder and the clocks of a new case begin, and who is told at once in the quiet hours.
+
+    `origin` is when the report was made. A prompt case at night begins in the morning (correction F9); every other one
+    with its report.
+    """
+    quiet = policy.quiet_until(tier, now) if tier is Tier.T2 else None
+    return quiet or (origin, ())
+
+
 @dataclass(frozen=True, slots=True)
 class Joining:
     """What a further report does to an open escalation."""

@@ -1,0 +1,70 @@
+"""Tell the administrators once a day what is wrong with the rota of the days to come."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from clinic.actions.audit import recording
+from clinic.actions.notification import Message, queue_notifications
+from clinic.models import Actor, Membership, Notification, Site, User
+from clinic.vocabulary import Role
+from complications.queries.coverage import Coverage, check_coverage
+from complications.queries.recipients import reached_by
+
+SYSTEM = Actor.system("coverage")
+#: The day's message is written after this time of the site: at night nobody mends a rota.
+FROM = time(7)
+
+
+def tell_coverage(*, now: datetime) -> int:
+    """Write the day's message for each site whose rota has a red finding and return how many messages are new.
+
+    What was told is found by query, so this may run at any interval and by several workers.
+    """
+    count = 0
+    for site in Site.objects.order_by("pk"):
+        local = now.astimezone(ZoneInfo(site.timezone))
+        reference = f"coverage:{site.public_id}:{local.date().isoformat()}"
+        if local.time() < FROM or Notification.objects.filter(reference=reference).exists():
+            continue
+        found = check_coverage(site, now)
+        if found.red:
+            count += _tell(found, reference, now)
+    return count
+
+
+def _tell(found: Coverage, reference: str, now: datetime) -> int:
+    site = found.site
+    admins = _administrators(site)
+    reached = reached_by(admins)
+    messages = [
+        Message(
+            dedup_key=f"{reference}:user:{user.pk}:{channel.value}",
+            kind="coverage_red",
+            recipient=user,
+            channel=channel,
+            site=site,
+            reference=reference,
+            context={"site": site.name, "red": len(found.red), "path": "/rota/#check"},
+        )
+        for user in admins
+        for channel in reached[user.pk]
+    ]
+    with recording(by=SYSTEM, now=now) as trail:
+        new = queue_notifications(messages, by=SYSTEM, now=now)
+        if new:
+            trail.add(
+                stream=f"site:{site.public_id}",
+                action="coverage.told",
+                subject=f"site:{site.public_id}",
+                data={"red": len(found.red), "codes": sorted({one.code for one in found.red}), "people": len(admins)},
+            )
+    return new
+
+
+def _administrators(site: Site) -> list[User]:
+    rows = Membership.objects.filter(
+        site=site, role=Role.ADMINISTRATOR.value, is_active=True, user__is_active=True
+    ).select_related("user")
+    return [row.user for row in rows.order_by("user_id")]
