@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from checklists.actions.ending import sweep_unsigned
+from checklists.actions.reminding import remind_debts, remind_waiting
 from clinic.lib.clock import database_now
 
 
@@ -12,3 +13,10 @@ from clinic.lib.clock import database_now
 def plan_what_nobody_signed() -> int:
     """Plan the follow-up of procedures whose sign out was forgotten."""
     return sweep_unsigned(now=database_now())
+
+
+@shared_task(name="checklists.remind")
+def remind_of_what_waits() -> int:
+    """Remind of safety debt that is due, and of what nobody has countersigned for a day."""
+    now = database_now()
+    return remind_debts(now=now) + remind_waiting(now=now)

@@ -30,6 +30,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<uuid:public_id>/pauses/", signing.RunPausesView.as_view(), name="api-run-pauses"),
     path("runs/<uuid:public_id>/emergency/", signing.RunEmergencyView.as_view(), name="api-run-emergency"),
     path("runs/<uuid:public_id>/levels/", signing.RunLevelsView.as_view(), name="api-run-levels"),
+    path("runs/<uuid:public_id>/outcome/", signing.RunOutcomeView.as_view(), name="api-run-outcome"),
     path("runs/<uuid:public_id>/amendments/", signing.RunAmendmentsView.as_view(), name="api-run-amendments"),
     path(
         "follow-ups/<uuid:public_id>/answers/",

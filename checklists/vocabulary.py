@@ -53,7 +53,8 @@ class SignatureRole(StrEnum):
 
 
 class PauseKind(StrEnum):
-    """Two rows make a pause."""
+    """Two rows make a pause, a third the confirmation that a long one asks for."""
 
     PAUSED = "paused"
     RESUMED = "resumed"
+    CONFIRMED = "confirmed"

@@ -244,6 +244,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "check-coverage": {"task": "complications.check_coverage", "schedule": 600.0, "options": {"expires": 500}},
     "abandoned-exports": {"task": "clinic.end_abandoned_exports", "schedule": 300.0, "options": {"expires": 200}},
     "sweep-unsigned": {"task": "checklists.sweep_unsigned", "schedule": 60.0, "options": {"expires": 60}},
+    "remind-lists": {"task": "checklists.remind", "schedule": 30.0, "options": {"expires": 60}},
     "audit-checkpoint": {"task": "clinic.checkpoint_audit", "schedule": 900.0, "options": {"expires": 600}},
 }
 # Fetched by the watchman after each clean look at everything open: a dead man's switch outside the house.

@@ -124,6 +124,7 @@ ARGUMENTS |= {
         "api-run-emergency",
         "api-run-amendments",
         "api-run-levels",
+        "api-run-outcome",
     )
 }
 ARGUMENTS["api-definition"] = lambda place: {"sha256": place["run"].definition.sha256}

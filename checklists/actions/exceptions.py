@@ -1,4 +1,4 @@
-"""What a team does outside the plain course: let a stop pass, pause, amend a signed list, declare an emergency."""
+"""What a team does outside the plain course: let a stop pass, amend a signed list, leave a level, declare an emergency."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from checklists.actions.signing import Credential, may_sign
-from checklists.models import Amendment, Answer, Definition, Override, Pause, Run
+from checklists.models import Amendment, Answer, Definition, Override, Run
 from checklists.queries.runs import gate_now, look_at
 from checklists.queries.state import definitions_around, index_of
 from checklists.rules.gates import OVERRIDABLE
 from checklists.rules.nodes import Key
 from checklists.rules.values import key_fault, value_fault
-from checklists.vocabulary import PauseKind, RunStatus, SignatureRole
+from checklists.vocabulary import RunStatus, SignatureRole
 from clinic.actions.audit import recording
 from clinic.actions.credentials import check_credential
 from clinic.actions.procedures import update_facts
@@ -22,7 +22,7 @@ from clinic.models import Actor, Membership, TreatedLevel, User
 from clinic.vocabulary import LevelStatus, Role
 
 TEXT_LEAST = 10
-ASK_AGAIN_AFTER = timedelta(minutes=10)
+DEBT_AFTER = timedelta(minutes=60)
 _ROLES = {
     "nurse": Role.NURSE,
     "ward_nurse": Role.NURSE,
@@ -63,7 +63,7 @@ def override_stop(
     check_credential(user=first, pin=first_proof.pin, password=first_proof.password, by=by, now=now)
     check_credential(user=second, pin=second_proof.pin, password=second_proof.password, by=by, now=now)
     with recording(by=by, now=now) as trail:
-        _lock(run)
+        lock(run)
         if run.status != RunStatus.OPEN:
             raise Refused("phase_signed", "This list is signed already.")
         blocker = next((one for one in gate_now(run, look_at(run, now)).blockers if one.key == key), None)
@@ -81,7 +81,7 @@ def override_stop(
             second_role=second_role,
             overridden_at=now,
         )
-        _bump(run)
+        bump(run)
         trail.add(
             stream=f"procedure:{run.procedure.public_id}",
             action="override.added",
@@ -109,46 +109,23 @@ def _is_in_role(run: Run, user: User, role: str, now: datetime) -> bool:
     )
 
 
-def pause_run(*, run: Run, kind: str, reason: str, text: str, by: Actor, now: datetime) -> bool:
-    """Note that the team stopped or goes on; return whether patient, level and side must be asked again.
-
-    Raise Refused where the run is already paused, or goes on without having been.
-    """
-    with recording(by=by, now=now) as trail:
-        _lock(run)
-        stops = kind == PauseKind.PAUSED
-        if stops is (run.paused_at is not None):
-            raise Refused("no_such_arrow", f"This list is {'paused already' if stops else 'not paused'}.")
-        ask_again = not stops and run.paused_at is not None and now - run.paused_at > ASK_AGAIN_AFTER
-        Pause.objects.create(run=run, kind=kind, reason=reason, text=text, by=by.user, at=now)
-        run.paused_at = now if stops else None
-        Run.objects.filter(pk=run.pk).update(paused_at=run.paused_at)
-        _bump(run)
-        trail.add(
-            stream=f"procedure:{run.procedure.public_id}",
-            action="run.paused" if stops else "run.resumed",
-            subject=f"run:{run.public_id}",
-            data={"phase": run.phase, "reason": reason, "text": text, "ask_again": ask_again},
-        )
-    return ask_again
-
-
 def declare_emergency(*, run: Run, by: Actor, now: datetime) -> None:
-    """Put a list into emergency mode: the short list now, the rest as safety debt. It is never taken back."""
+    """Put a list into emergency mode: the short list now, the rest as safety debt, due in an hour. It is never taken back."""
     with recording(by=by, now=now) as trail:
-        _lock(run)
+        lock(run)
         if run.status != RunStatus.OPEN:
             raise Refused("phase_signed", "This list is signed already.")
         if run.is_emergency:
             return
         run.is_emergency = True
-        Run.objects.filter(pk=run.pk).update(is_emergency=True)
-        _bump(run)
+        run.debt_due_at = now + DEBT_AFTER / max(1, run.procedure.site.time_scale)
+        Run.objects.filter(pk=run.pk).update(is_emergency=True, debt_due_at=run.debt_due_at)
+        bump(run)
         trail.add(
             stream=f"procedure:{run.procedure.public_id}",
             action="emergency.declared",
             subject=f"run:{run.public_id}",
-            data={"phase": run.phase},
+            data={"phase": run.phase, "debt_due_at": run.debt_due_at},
         )
 
 
@@ -160,7 +137,7 @@ def decide_level(*, run: Run, level: str, treat: bool, reason: str, by: Actor, n
     if len(reason.strip()) < 3:
         raise Invalid.field("reason", "too_short", "Say why in a few words.")
     with recording(by=by, now=now) as trail:
-        _lock(run)
+        lock(run)
         if run.status != RunStatus.OPEN:
             raise Refused("phase_signed", "This list is signed already: amend it.")
         row = TreatedLevel.objects.filter(procedure=run.procedure, level=level).first()
@@ -170,7 +147,7 @@ def decide_level(*, run: Run, level: str, treat: bool, reason: str, by: Actor, n
         if row.status == status:
             return
         update_facts(procedure=run.procedure, facts={}, level_facts={level: {"status": status}}, by=by, now=now)
-        _bump(run)
+        bump(run)
         trail.add(
             stream=f"procedure:{run.procedure.public_id}",
             action="level.decided",
@@ -204,7 +181,7 @@ def amend_run(
         raise Invalid.field("reason", "too_short", f"Say why in at least {TEXT_LEAST} characters.")
     check_credential(user=user, pin=credential.pin, password=credential.password, by=by, now=now)
     with recording(by=by, now=now) as trail:
-        _lock(run)
+        lock(run)
         if run.status != RunStatus.SIGNED:
             raise Refused("not_signed", "This list is still open: tick the item instead.")
         known = Amendment.objects.filter(public_id=amendment).first()
@@ -224,7 +201,7 @@ def amend_run(
             by=user,
             amended_at=now,
         )
-        _bump(run)
+        bump(run)
         trail.add(
             stream=f"procedure:{run.procedure.public_id}",
             action="run.amended",
@@ -242,12 +219,14 @@ def amend_run(
     return row
 
 
-def _lock(run: Run) -> None:
+def lock(run: Run) -> None:
     """Lock the run as a batch of ticks does, and bring what changes with it up to date."""
     locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
     run.status, run.revision, run.paused_at = locked.status, locked.revision, locked.paused_at
+    run.ask_again_since = locked.ask_again_since
 
 
-def _bump(run: Run) -> None:
+def bump(run: Run) -> None:
+    """Let every reader see that the run has changed."""
     run.revision += 1
     Run.objects.filter(pk=run.pk).update(revision=run.revision)

@@ -12,7 +12,9 @@ from rest_framework.views import APIView
 
 from checklists.access import access_run
 from checklists.actions.countersigning import countersign_held
-from checklists.actions.exceptions import amend_run, decide_level, declare_emergency, override_stop, pause_run
+from checklists.actions.exceptions import amend_run, decide_level, declare_emergency, override_stop
+from checklists.actions.outcome import EARLY, end_early
+from checklists.actions.pausing import Confirmed, confirm_run, pause_run
 from checklists.actions.signing import Credential, sign_phase
 from checklists.api.events import batch_body
 from checklists.api.shapes import AMENDMENT, BATCH, OVERRIDE, SIGNATURE, STATUS
@@ -79,9 +81,14 @@ class OverrideInput(KeyInput):
 
 
 class PauseInput(serializers.Serializer[Any]):
-    """The team stops or goes on."""
+    """The team stops, goes on, or says again who lies there and where the needles go (`confirmed`)."""
 
     kind = serializers.ChoiceField([str(kind) for kind in PauseKind])
+    patient = serializers.BooleanField(required=False, default=False)
+    levels = serializers.ListField(
+        child=serializers.CharField(max_length=3), required=False, max_length=30, default=list
+    )
+    sides = serializers.DictField(child=serializers.CharField(max_length=10), required=False, default=dict)
     reason = serializers.CharField(max_length=40, required=False, allow_blank=True, default="")
     text = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
@@ -91,6 +98,13 @@ class LevelInput(serializers.Serializer[Any]):
 
     level = serializers.CharField(max_length=3)
     treat = serializers.BooleanField()
+    reason = serializers.CharField(max_length=500)
+
+
+class OutcomeInput(serializers.Serializer[Any]):
+    """The case is given up or goes on as open surgery; empty = it goes on after all."""
+
+    outcome = serializers.ChoiceField(EARLY, allow_blank=True)
     reason = serializers.CharField(max_length=500)
 
 
@@ -207,11 +221,16 @@ class RunPausesView(APIView):
         status=201,
     )
     def post(self, request: Request, public_id: UUID) -> Response:
-        """Answer 201; `ask_again` says that patient, level and side must be confirmed anew (over ten minutes)."""
+        """Answer 201; `ask_again`: patient, levels and side must be `confirmed` anew; 409 `not_confirmed` where they differ."""
         caller = caller_of(request)
         run = access_run(caller, public_id)
         values = read(PauseInput, request)
-        ask_again = pause_run(run=run, **values, by=caller.actor(), now=database_now())
+        said = Confirmed(**{name: values.pop(name) for name in ("patient", "levels", "sides")})
+        if values["kind"] == PauseKind.CONFIRMED:
+            confirm_run(run=run, said=said, by=caller.actor(), now=database_now())
+            ask_again = False
+        else:
+            ask_again = pause_run(run=run, **values, by=caller.actor(), now=database_now())
         return Response({"paused_at": run.paused_at, "ask_again": ask_again, "run": status_body(run)}, status=201)
 
 
@@ -236,6 +255,18 @@ class RunLevelsView(APIView):
         caller = caller_of(request)
         run = access_run(caller, public_id)
         decide_level(run=run, **read(LevelInput, request), by=caller.actor(), now=database_now())
+        return Response({"run": status_body(run)}, status=201)
+
+
+class RunOutcomeView(APIView):
+    """POST /runs/{id}/outcome/: the case is given up, or goes on as open surgery."""
+
+    @described("Give a case up, or convert it", takes=OutcomeInput, gives={"run": STATUS}, status=201)
+    def post(self, request: Request, public_id: UUID) -> Response:
+        """Answer 201 with the run's status; what cannot be answered any more is no longer asked."""
+        caller = caller_of(request)
+        run = access_run(caller, public_id)
+        end_early(run=run, **read(OutcomeInput, request), by=caller.actor(), now=database_now())
         return Response({"run": status_body(run)}, status=201)
 
 

@@ -69,6 +69,8 @@ class Event(KeyFields):
         indexes = [
             # the order of an export, and where an increment begins
             models.Index(fields=["change_epoch", "change_xid", "id"], name="event_order"),
+            # the reminder of ticks in another's name
+            models.Index(fields=["recorded_at"], condition=models.Q(outcome="held"), name="event_held"),
             # what waits for a countersignature or an amendment
             models.Index(fields=["run"], condition=models.Q(outcome__in=["late", "held"]), name="event_waiting"),
         ]

@@ -52,6 +52,9 @@ class Run(models.Model):
     opened_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     signed_at = models.DateTimeField(null=True, blank=True)
     paused_at = models.DateTimeField(null=True, blank=True)
+    ask_again_since = models.DateTimeField(null=True, blank=True, help_text="a long pause: patient, level, side anew")
+    debt_due_at = models.DateTimeField(null=True, blank=True, help_text="when the safety debt is looked at next")
+    debt_step = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     objects = RunQuerySet.as_manager()
 
@@ -77,6 +80,8 @@ class Run(models.Model):
                 condition=models.Q(status=RunStatus.OPEN.value),
                 name="run_open_by_phase",
             ),
+            # the sweep for safety debt that is due
+            models.Index(fields=["debt_due_at"], condition=models.Q(debt_due_at__isnull=False), name="run_debt_due"),
         ]
 
         triggers = [

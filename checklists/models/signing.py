@@ -46,6 +46,10 @@ class Signature(models.Model):
         constraints = [one_of("role", SignatureRole, "signature_role_known")]
         indexes = [
             models.Index(fields=["run", "role"], name="signature_by_run"),
+            # the reminder of spoken signatures
+            models.Index(
+                fields=["signed_at"], condition=models.Q(witnessed_by__isnull=False), name="signature_witnessed"
+            ),
             models.Index(fields=["change_epoch", "change_xid", "id"], name="signature_order"),
         ]
         triggers = [_APPEND_ONLY]
@@ -84,7 +88,7 @@ class Override(KeyFields):
 
 
 class Pause(models.Model):
-    """The team stopped, or went on."""
+    """The team stopped, went on, or said again who lies there and where the needles go."""
 
     append_only = True
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from checklists.models import Definition, Run
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.gates import Blocker
-from checklists.rules.order import phase_before, unsigned_list
+from checklists.rules.order import long_pause, phase_before, unsigned_list
 from checklists.rules.people import named, strangers
 from checklists.vocabulary import RunStatus
 from clinic.models import Membership
@@ -26,7 +26,8 @@ def beside(run: Run, evaluation: Evaluation, siblings: Iterable[Run] | None = No
     """Return what an open run's gate says though no item of it does; `siblings` saves a query where they are loaded."""
     if run.status != RunStatus.OPEN:
         return []
-    return [*_order(run, siblings), *_people(run, evaluation)]
+    pause = [long_pause()] if run.ask_again_since else []
+    return [*pause, *_order(run, siblings), *_people(run, evaluation)]
 
 
 def _order(run: Run, siblings: Iterable[Run] | None) -> list[Blocker]:

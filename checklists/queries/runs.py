@@ -134,6 +134,8 @@ def run_line(run: Run, definition: Definition, evaluation: Evaluation, gate: Gat
         "revision": run.revision,
         "signed_at": run.signed_at,
         "paused_at": run.paused_at,
+        "ask_again": run.ask_again_since is not None,
+        "debt_due_at": run.debt_due_at,
         "definition": {"id": definition.name, "version": definition.version, "sha256": definition.sha256},
         "progress": progress_of(evaluation, run.phase).as_json(),
         "gate": gate.as_json(),

@@ -92,7 +92,7 @@ def gate_of(
     overridden: list[Blocker] = []
     debt: list[Blocker] = []
     for one in beside:
-        if one.owed or (emergency and not one.never):
+        if one.owed or (emergency and not one.never and one.kind != WARNING):
             debt.append(one)
         elif one.key in overrides and one.kind == OVERRIDABLE:
             overridden.append(one)

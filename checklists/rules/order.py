@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checklists.rules.gates import OVERRIDABLE, WARNING, Blocker
+from checklists.rules.gates import HARD, OVERRIDABLE, WARNING, Blocker
 from checklists.rules.nodes import Key
 from checklists.vocabulary import PHASES, Phase
 
@@ -40,4 +40,20 @@ def unsigned_list(phase: Phase, *, run: str, who: tuple[str, ...], emergency: bo
         who=who,
         run=run,
         owed=emergency,
+    )
+
+
+def long_pause() -> Blocker:
+    """Return what stands at the gate after a long pause until patient, levels and sides were said again.
+
+    Nobody lets it pass, in an emergency either: it takes three touches, and a wrong patient or level stays one.
+    """
+    return Blocker(
+        key=Key(LIST, "pause"),
+        kind=HARD,
+        code="ask_again",
+        reason="After the pause: patient, levels and side again",
+        reason_tr="Duraklamadan sonra: hasta, seviyeler ve taraf yeniden",
+        who=(),
+        never=True,
     )

@@ -610,7 +610,7 @@ export function gateOf(view, phase, { emergency = false, overrides = [], beside 
   const gate = { open: true, blockers: [], overridden: [], debt: [] };
   const lifted = new Set(overrides);
   for (const one of beside) {
-    if (one.owed || (emergency && !one.never)) gate.debt.push(one);
+    if (one.owed || (emergency && !one.never && one.kind !== "warning")) gate.debt.push(one);
     else if (one.kind === "overridable" && lifted.has(keyText(one))) gate.overridden.push(one);
     else gate.blockers.push(one);
   }
