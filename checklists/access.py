@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from checklists.models import Definition, Run
 from clinic.access import Caller
+from clinic.lib.prepared import Row, fetch
 from clinic.lib.problems import NotFound
+from clinic.models import Patient, Procedure
 from complications.models import FollowUp
+
+_RUN, _PROCEDURE, _PATIENT = Row(Run, "run"), Row(Procedure, "proc"), Row(Patient, "patient")
 
 
 def access_run(caller: Caller, public_id: UUID | str) -> Run:
@@ -21,6 +27,31 @@ def access_run(caller: Caller, public_id: UUID | str) -> Run:
     if run is None:
         raise NotFound
     return run
+
+
+@cache
+def _run_sql() -> str:
+    return f"""
+SELECT {_RUN.columns}, {_PROCEDURE.columns}, {_PATIENT.columns}, statement_timestamp()
+FROM checklists_run run JOIN clinic_procedure proc ON proc.id = run.procedure_id
+JOIN clinic_patient patient ON patient.id = proc.patient_id
+WHERE run.public_id = %s::uuid AND proc.site_id = %s::bigint AND (%s::bigint IS NULL OR proc.operator_id = %s::bigint)
+"""  # noqa: S608 - names of columns only
+
+
+def access_run_for_ticks(caller: Caller, public_id: UUID) -> tuple[Run, datetime]:
+    """Return a run as `access_run` does, and the database's time: one prepared statement on the path of every tick."""
+    own = caller.person.pk if caller.own_only else None
+    rows = fetch(_run_sql(), [public_id, caller.place.pk, own, own])
+    if not rows:
+        raise NotFound
+    *values, now = rows[0]
+    procedure = len(_RUN.names)
+    patient = procedure + len(_PROCEDURE.names)
+    run = _RUN.read(values[:procedure])
+    run.procedure = _PROCEDURE.read(values[procedure:patient])
+    run.procedure.patient, run.procedure.site = _PATIENT.read(values[patient:]), caller.place
+    return run, now
 
 
 def access_follow_up(caller: Caller, public_id: UUID | str) -> FollowUp:

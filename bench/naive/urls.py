@@ -1,4 +1,4 @@
-"""A view that does nothing, one create for each tick, and lists in cursor pages and by OFFSET."""
+"""A view that does nothing, one create for each tick (bench.naive.ticks), and lists in cursor pages and by OFFSET."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from rest_framework import generics, pagination, serializers
 
-from checklists.models import Event
+from bench.naive.ticks import TickCreate
 from complications.models import Complication
 
 ProcedureVersion: Any = apps.get_model("clinic", "ProcedureVersion")
@@ -16,21 +16,6 @@ ProcedureVersion: Any = apps.get_model("clinic", "ProcedureVersion")
 def nothing(request: HttpRequest) -> HttpResponse:
     """Answer at once: what the web server and Django cost by themselves."""
     return HttpResponse(status=204)
-
-
-class TickSerializer(serializers.ModelSerializer[Event]):
-    """Every column of a tick, checked one by one."""
-
-    class Meta:
-        model = Event
-        exclude = ["change_epoch", "change_xid"]
-
-
-class TickCreate(generics.CreateAPIView[Event]):
-    """One tick, one request, one INSERT: no projection, no audit."""
-
-    serializer_class = TickSerializer
-    queryset = Event.objects.all()
 
 
 class ByCursor(pagination.CursorPagination):

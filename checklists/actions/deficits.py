@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from checklists.models import Event, Run
+from checklists.actions.storing import Stored
+from checklists.models import Run
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.facts import Examined
 from checklists.rules.nodes import Key
@@ -56,7 +57,7 @@ class Found:
     before: Evaluation
     after: Evaluation
     stored: Mapping[Key, Any]
-    events: Collection[Event]
+    events: Collection[Stored]
     examined: Collection[Examined]
     earlier: Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -115,18 +116,14 @@ def _page(found: Found, triggers: Collection[Fired], examined: Examined | None, 
     )
 
 
-def _event_of(found: Found, triggers: Collection[Fired], examined: Examined | None) -> Event | None:
+def _event_of(found: Found, triggers: Collection[Fired], examined: Examined | None) -> Stored | None:
     """Return the stored event that a page comes from: the one ticked, else the newest of its examination or batch."""
     keys = {one.key for one in triggers}
     rows = list(found.events)
-    own = [row for row in rows if _key(row) in keys]
+    own = [row for row in rows if row.key in keys]
     near = [row for row in rows if examined and row.instance == examined.instance]
     chosen = own or near or rows
     return chosen[-1] if chosen else None
-
-
-def _key(row: Event) -> Key:
-    return Key(row.item, row.part, row.level, row.side, row.instance)
 
 
 def _examination_of(key: Key) -> tuple[str, str]:
@@ -140,11 +137,11 @@ def _changed(examined: Examined, earlier: Mapping[str, Any]) -> bool:
 
 
 def _source(found: Found, key: Key) -> str:
-    event = next((row for row in found.events if _key(row) == key), None)
+    event = next((row for row in found.events if row.key == key), None)
     return _place(found.run, event)
 
 
-def _place(run: Run, event: Event | None) -> str:
+def _place(run: Run, event: Stored | None) -> str:
     """Say where a finding stands; one of a follow-up's form is of a patient who is not in a bed."""
     if run.follow_up is not None:
         return f"follow_up:{run.follow_up}"

@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from checklists.actions.deficits import Found, act_on
-from checklists.models import Event, Run
+from checklists.actions.storing import Stored
+from checklists.models import Run
 from checklists.queries.runs import has_open_escalation
 from checklists.queries.state import evaluate, load_state
 from checklists.rules.evaluation import Evaluation
@@ -27,9 +28,9 @@ def set_in_motion(
     run: Run,
     before: Mapping[Key, Any],
     stored: Mapping[Key, Any],
-    passed: Collection[Event],
+    passed: Collection[Stored],
     folded: Collection[Key],
-    events: Collection[Event],
+    events: Collection[Stored],
     quiet: Collection[str],
     by: Actor,
     now: datetime,
@@ -49,7 +50,7 @@ def set_in_motion(
     known = {(one.kind, one.instance): one.exam for one in examinations(earlier, stored)}
     for event in passed:
         # What a tablet sends late in one batch calls for whom it would have called for, tick by tick.
-        one = {Key(event.item, event.part, event.level, event.side, event.instance): event.value}
+        one = {event.key: event.value}
         then = evaluate(run, replace(state, answers={**state.answers, **stored, **one}))
         acts = {key: value for key, value in one.items() if key.item not in quiet}
         act_on(Found(run, earlier, then, acts, [event], examinations(then, acts), known), by=by, now=now)
@@ -75,7 +76,7 @@ def _record_exams(
     run: Run,
     examined: Collection[Examined],
     known: Mapping[tuple[str, str], Mapping[str, Any]],
-    events: Collection[Event],
+    events: Collection[Stored],
     *,
     by: Actor,
     now: datetime,
@@ -99,7 +100,7 @@ def _record_exams(
         complete_observations(procedure=run.procedure, now=now)
 
 
-def _examined_at(found: Examined, events: Collection[Event], now: datetime) -> datetime:
+def _examined_at(found: Examined, events: Collection[Stored], now: datetime) -> datetime:
     """Return when an examination was made: as its list says, else when the newest of its ticks was made."""
     said = parse_instant(found.at)
     return said or max((event.occurred_at for event in events), default=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from checklists.actions.sync import write_answers
+from checklists.actions.storing import write_answers
 from checklists.models import Answer, Event, Run
 from checklists.rules.fold import ABSENT, Head, Standing, Ticked, fold
 from checklists.rules.nodes import Key

@@ -8,12 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.http import HttpResponse
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
-from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from checklists.access import access_run
+from checklists.access import access_run_for_ticks
 from checklists.actions.sync import Incoming, apply_batch
 from checklists.api.shapes import BATCH, EVENT
 from checklists.models import Run
@@ -22,7 +22,6 @@ from checklists.rules.values import Fault
 from clinic.access import Caller, Holder, holders_of
 from clinic.api.permissions import caller_of
 from clinic.api.schema import described
-from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid
 
 BATCH_MOST = 100
@@ -60,6 +59,7 @@ class _Batch(msgspec.Struct):
 _batch = msgspec.json.Decoder(_Batch)
 _event = msgspec.json.Decoder(EventInput)
 _id = msgspec.json.Decoder(_Id)
+_encode = msgspec.json.Encoder().encode
 
 
 class RawJSONParser(BaseParser):
@@ -78,14 +78,14 @@ class RunEventsView(APIView):
     parser_classes = [RawJSONParser]
 
     @described("Store a batch of ticks", takes={"events": [EVENT]}, gives=BATCH)
-    def post(self, request: Request, public_id: UUID) -> Response:
+    def post(self, request: Request, public_id: UUID) -> HttpResponse:
         """Answer `{results: [{id, outcome, code, seq, reason}], run: {id, phase, status, seq, revision}}`."""
         caller = caller_of(request)
-        run = access_run(caller, public_id)
+        run, now = access_run_for_ticks(caller, public_id)
         body: Any = request.data
         events = read_batch(body if isinstance(body, bytes) else b"", caller)
-        results = apply_batch(run=run, events=events, by=caller.actor(), tablet=caller.tablet, now=database_now())
-        return Response(batch_body(run, results))
+        results = apply_batch(run=run, events=events, by=caller.actor(), tablet=caller.tablet, now=now)
+        return HttpResponse(_encode(batch_body(run, results)), content_type="application/json")
 
 
 def batch_body(run: Run, results: Sequence[Any]) -> dict[str, Any]:

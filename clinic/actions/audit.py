@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import rfc8785
-from django.db import connection, transaction
+from django.db import transaction
 
+from clinic.lib.canonical import canonical
+from clinic.lib.prepared import fetch
 from clinic.models.audit import Actor
 
 
@@ -43,7 +44,7 @@ class Recording:
             "subject": subject,
             "data": json_value(data),
         }
-        self.streams.setdefault(stream, []).append(rfc8785.dumps(entry).decode())
+        self.streams.setdefault(stream, []).append(canonical(entry).decode())
 
 
 _current: ContextVar[Recording | None] = ContextVar("recording", default=None)
@@ -75,9 +76,16 @@ def append(trail: Recording) -> None:
     if not trail.streams:
         return
     names = sorted(trail.streams)
-    calls = ", ".join(["audit_append(%s, %s)"] * len(names))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {calls}", [value for name in names for value in (name, trail.streams[name])])
+    calls: list[str] = []
+    values: list[Any] = []
+    for name in names:
+        entries = trail.streams[name]
+        # A few entries go as parameters of their own: an array would be escaped here and unescaped there.
+        few = len(entries) <= 4
+        array = f"ARRAY[{', '.join(['%s::text'] * len(entries))}]" if few else "%s::text[]"
+        calls.append(f"audit_append(%s::text, {array})")
+        values += [name, *entries] if few else [name, entries]
+    fetch(f"SELECT {', '.join(calls)}", values)
     trail.streams.clear()
 
 
