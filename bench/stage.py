@@ -37,6 +37,7 @@ def stage() -> RunningService:
     return service
 
 
+@cache
 def token(account: str) -> str:
     """Return the API token of a demo account."""
     return stage().accounts()[account]["token"]

@@ -8,6 +8,8 @@ from checklists.pages import follow_ups as follow_up_pages
 from checklists.pages import run, timeline
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
+    # Asked for most, so it is found first.
+    path("runs/<uuid:public_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
     path("procedures/", procedures.ProceduresView.as_view(), name="api-procedures"),
     path("procedures/<uuid:public_id>/", procedures.ProcedureView.as_view(), name="api-procedure"),
     path(
@@ -18,7 +20,6 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("procedures/<uuid:public_id>/runs/", procedures.ProcedureRunsView.as_view(), name="api-procedure-runs"),
     path("runs/<uuid:public_id>/", runs.RunView.as_view(), name="api-run"),
     path("runs/<uuid:public_id>/gate/", runs.RunGateView.as_view(), name="api-run-gate"),
-    path("runs/<uuid:public_id>/events/", events.RunEventsView.as_view(), name="api-run-events"),
     path("runs/<uuid:public_id>/identity/", identity.RunIdentityView.as_view(), name="api-run-identity"),
     path("runs/<uuid:public_id>/signatures/", signing.RunSignaturesView.as_view(), name="api-run-signatures"),
     path(

@@ -57,9 +57,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(api_urlpatterns)),
     path("", include(page_urlpatterns)),
 ]
-# The upper floors are named by strings only: nothing on the ground floor imports them.
+# The upper floors are named by strings only: nothing on the ground floor imports them. The topmost is asked first, since
+# ticks are most of all requests.
 for _package in settings.HOUSE[1:]:
-    urlpatterns += [
+    urlpatterns[:0] = [
         path("api/v1/", include(import_string(f"{_package}.urls.api_urlpatterns"))),
         path("", include(import_string(f"{_package}.urls.page_urlpatterns"))),
     ]

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q
 
 from checklists.models import Event, Run, Signature
@@ -14,13 +13,17 @@ from checklists.queries.debts import outstanding
 from checklists.queries.runs import countersigned_id
 from checklists.vocabulary import EventOutcome
 from clinic.actions.audit import Recording, recording
-from clinic.actions.notification import Message, queue_notifications
-from clinic.models import Actor, Shift, Site, User
+from clinic.actions.notification import Message, by_every_way, queue_notifications
+from clinic.models import Actor, Site, User
+from clinic.queries.contacts import ways_of
+from clinic.queries.rota import read_rota
 from clinic.vocabulary import Channel, Post
 
 log = logging.getLogger("checklists.reminding")
 
 SYSTEM = Actor.system("reminders")
+#: How long a person's next way waits for the one before it to leave.
+GAP = timedelta(minutes=10)
 COUNTERSIGN_AFTER = timedelta(hours=24)
 LOOKED_BACK = timedelta(days=14)
 #: After each look at a debt that is still open, the next one. Then it stays on the list, and nobody is told again.
@@ -115,7 +118,8 @@ def remind_waiting(*, now: datetime) -> int:
 
 
 def _on_duty(site: Site, posts: Sequence[Post], now: datetime) -> list[User]:
-    return [shift.user for shift in Shift.objects.on_duty(site, now) if shift.post in posts]
+    rota = read_rota(site, now)
+    return [user for post in posts for user in rota.holders_of(post.value, now)]
 
 
 def _send(
@@ -129,24 +133,25 @@ def _send(
         "path": f"/runs/{run.public_id}/",
         "reference": run.public_id.hex[:6].upper(),
     }
+    asked = [user for user in dict.fromkeys(people) if user.is_active]
+    ways = ways_of(asked)
     messages = [
-        Message(
-            dedup_key=f"{key}:user:{user.pk}:{channel.value}",
-            kind=kind,
-            recipient=user,
-            channel=channel,
-            site=site,
-            reference=f"run:{run.public_id}",
-            context=context,
-            urgent=urgent,
+        one
+        for user in asked
+        for one in by_every_way(
+            Message(
+                dedup_key=f"{key}:user:{user.pk}",
+                kind=kind,
+                recipient=user,
+                channel=Channel.INBOX,
+                site=site,
+                reference=f"run:{run.public_id}",
+                context=context,
+                urgent=urgent,
+            ),
+            ways[user.pk],
+            gap=GAP,
+            now=now,
         )
-        for user in dict.fromkeys(people)
-        if user.is_active
-        for channel in _ways(user)
     ]
     return queue_notifications(messages, by=SYSTEM, now=now)
-
-
-def _ways(user: User) -> list[Channel]:
-    found = [Channel.EMAIL] if settings.EMAIL_HOST and user.email else []
-    return [*found, Channel.INBOX] if settings.DEMO or not settings.EMAIL_HOST else found
