@@ -240,8 +240,6 @@ BOARD = {
                     "status": RunStatus,
                     "is_emergency": "flag",
                     "paused_at": "instant?",
-                    "ask_again": "flag",
-                    "debt_due_at": "instant?",
                     "progress": PROGRESS,
                     "stops": "integer",
                     "unanswered": "integer",
