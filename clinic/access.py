@@ -14,6 +14,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from django.core import signing
+from django.db.models import Q
 from django.http import HttpRequest
 
 from clinic.lib.prepared import Row, fetch
@@ -21,6 +22,7 @@ from clinic.lib.problems import Denied, NotFound, NotLoggedIn
 from clinic.models import (
     Actor,
     ApiToken,
+    ContactPoint,
     Export,
     Leave,
     Membership,
@@ -33,7 +35,7 @@ from clinic.models import (
     Tablet,
     User,
 )
-from clinic.vocabulary import Role, Via
+from clinic.vocabulary import Channel, Role, Via
 
 MATRIX_FILE = Path(__file__).with_name("authorization.toml")
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -297,6 +299,24 @@ def access_token(caller: Caller, public_id: UUID | str) -> ApiToken:
     if token is None:
         raise NotFound
     return token
+
+
+def access_contact(caller: Caller, public_id: UUID | str) -> ContactPoint:
+    """Return one of the caller's own contact points; raise NotFound for anybody else's."""
+    point = ContactPoint.objects.kept().filter(user=caller.person, public_id=public_id).select_related("user").first()
+    if point is None:
+        raise NotFound("not_found", "You have no such contact point.")
+    return point
+
+
+def access_site_contact(caller: Caller, public_id: UUID | str) -> ContactPoint:
+    """Return a webhook or service of the caller's site, or a service of one of its people; raise NotFound otherwise."""
+    rows = ContactPoint.objects.kept().select_related("user", "site")
+    of_people = Q(kind=Channel.APPRISE.value, user__memberships__site=caller.place, user__memberships__is_active=True)
+    point = rows.filter(Q(site=caller.place) | of_people, public_id=public_id).distinct().first()
+    if point is None:
+        raise NotFound
+    return point
 
 
 def access_export(caller: Caller, dataset: str, public_id: str) -> Export:

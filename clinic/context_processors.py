@@ -107,6 +107,11 @@ class Frame:
             found.append(Link(name, href, str(text), self.request.path.startswith(prefix)))
         return found
 
+    @property
+    def may_administer(self) -> bool:
+        """Whether the page about reaching people stands in the menu."""
+        return verdict("page-site-contacts", "GET", self.caller) == "allow"
+
     @cached_property
     def _health(self) -> dict[str, Any]:
         members: dict[str, Any] = {}

@@ -6,8 +6,9 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from clinic.api import contacts as contacts_api
 from clinic.api import exports, patients, rota, session, tokens
-from clinic.pages import audit, health, home, inbox, preferences
+from clinic.pages import audit, contacts, health, home, inbox, preferences
 from clinic.pages import exports as exports_page
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -28,6 +29,20 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("rota/leave/<uuid:public_id>/", rota.LeaveView.as_view(), name="api-rota-leave"),
     path("rota/swaps/", rota.SwapsView.as_view(), name="api-rota-swaps"),
     path("rota/swaps/<uuid:public_id>/answer/", rota.SwapAnswerView.as_view(), name="api-rota-swap-answer"),
+    path("me/contacts/", contacts_api.ContactsView.as_view(), name="api-contacts"),
+    path("me/contacts/order/", contacts_api.ContactOrderView.as_view(), name="api-contact-order"),
+    path("me/contacts/<uuid:public_id>/", contacts_api.ContactView.as_view(), name="api-contact"),
+    path("me/contacts/<uuid:public_id>/codes/", contacts_api.ContactCodeView.as_view(), name="api-contact-codes"),
+    path(
+        "me/contacts/<uuid:public_id>/verification/",
+        contacts_api.ContactVerificationView.as_view(),
+        name="api-contact-verification",
+    ),
+    path("me/contacts/<uuid:public_id>/tests/", contacts_api.ContactTestView.as_view(), name="api-contact-tests"),
+    path("contacts/", contacts_api.SiteContactsView.as_view(), name="api-site-contacts"),
+    path("contacts/<uuid:public_id>/", contacts_api.SiteContactView.as_view(), name="api-site-contact"),
+    path("contacts/<uuid:public_id>/tests/", contacts_api.SiteContactTestView.as_view(), name="api-site-contact-tests"),
+    path("messages/receipts/<str:token>/", contacts_api.ReceiptView.as_view(), name="api-receipt"),
     path("session/", session.SessionView.as_view(), name="api-session"),
     path("session/switch/", session.SwitchView.as_view(), name="api-session-switch"),
     path("session/tablet/", session.TabletView.as_view(), name="api-session-tablet"),
@@ -38,6 +53,10 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("inbox/", inbox.inbox, name="page-inbox"),
     path("exports/", exports_page.exports, name="page-exports"),
     path("audit/", audit.audit, name="page-audit"),
+    path("me/contacts/", contacts.mine, name="page-contacts"),
+    path("me/contacts/<uuid:public_id>/", contacts.mine_act, name="page-contact"),
+    path("site/contacts/", contacts.of_site, name="page-site-contacts"),
+    path("site/contacts/<uuid:public_id>/", contacts.of_site_act, name="page-site-contact"),
     path("preferences/", preferences.preferences, name="page-preferences"),
 ]
 

@@ -7,7 +7,7 @@ from complications.api import escalations as escalations_api
 from complications.api import follow_ups
 from complications.api import intervals as intervals_api
 from complications.api import rota as rota_api
-from complications.pages import escalations, intervals, links, log, report
+from complications.pages import escalations, intervals, links, log, phone, report
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("complications/", complications_api.ComplicationsView.as_view(), name="api-complications"),
@@ -64,6 +64,8 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("complications/new/", report.report, name="page-complication-new"),
     path("complications/<uuid:public_id>/", log.complication, name="page-complication"),
     path("escalations/", escalations.escalations, name="page-escalations"),
+    path("escalations/sw.js", phone.worker, name="page-phone-worker"),
+    path("escalations/app.webmanifest", phone.manifest, name="page-phone-manifest"),
     path("escalations/<uuid:public_id>/", escalations.escalation, name="page-escalation"),
     path(
         "escalations/<uuid:public_id>/acknowledgement/",

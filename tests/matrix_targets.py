@@ -16,11 +16,31 @@ from checklists.models import Run
 from clinic.actions.rota import add_leave, add_override
 from clinic.actions.swaps import Part, propose_swap
 from clinic.lib.clock import database_now
-from clinic.models import ApiToken, Export, Leave, Procedure, Shift, ShiftOverride, ShiftSwap, Site, User
+from clinic.models import (
+    ApiToken,
+    ContactPoint,
+    Export,
+    Leave,
+    Procedure,
+    Shift,
+    ShiftOverride,
+    ShiftSwap,
+    Site,
+    User,
+)
 from clinic.vocabulary import Role
 from complications.actions.follow_up import plan_follow_ups
 from complications.models import Complication, Escalation, FollowUp
-from tests.make import make_actor, make_export, make_procedure, make_shift, make_site, make_token, make_user
+from tests.make import (
+    make_actor,
+    make_contact,
+    make_export,
+    make_procedure,
+    make_shift,
+    make_site,
+    make_token,
+    make_user,
+)
 from tests.make_checklists import make_runs
 from tests.make_complications import report_deficit, report_leak
 
@@ -98,6 +118,32 @@ def _token(place: Place) -> ApiToken:
 
 ARGUMENTS["api-token-revocation"] = lambda place: {"public_id": place["token"].public_id}
 BODIES["api-tokens"] = lambda place: {"name": "registry", "scopes": ["read"], "days": 1}
+
+
+@record("contact")
+def _contact(place: Place) -> ContactPoint:
+    return make_contact(place.people["privacy_officer"], "email", "privacy@example.org")
+
+
+@record("webhook")
+def _webhook(place: Place) -> ContactPoint:
+    now = database_now()
+    return ContactPoint.objects.create(
+        site=place.site, kind="webhook", address="https://hooks.example.org/", created_at=now, verified_at=now
+    )
+
+
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["contact"].public_id}
+    for name in ("page-contact", "api-contact", "api-contact-codes", "api-contact-verification", "api-contact-tests")
+}
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["webhook"].public_id}
+    for name in ("page-site-contact", "api-site-contact", "api-site-contact-tests")
+}
+ARGUMENTS["api-receipt"] = lambda place: {"token": "not-a-receipt"}
+SAME_EVERYWHERE |= {"api-receipt"}
+BODIES["api-contact-verification"] = lambda place: {"code": "000000"}
 
 
 @record("run")

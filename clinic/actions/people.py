@@ -10,8 +10,8 @@ from django.contrib.auth.hashers import make_password
 from psycopg.types.range import TimestamptzRange
 
 from clinic.actions.audit import recording
-from clinic.models import Actor, Membership, Room, Shift, Site, User
-from clinic.vocabulary import Post, Role
+from clinic.models import Actor, ContactPoint, Membership, Room, Shift, Site, User
+from clinic.vocabulary import Channel, Post, Role
 
 
 def add_site(
@@ -39,6 +39,8 @@ def add_person(
 ) -> tuple[User, bool]:
     """Add a person with roles at a site and return them with True, or the known one with False; nobody can log in yet.
 
+    Their e-mail and telephone become their first contact points; whoever adds a person vouches for the e-mail.
+
     `fields` are further columns of User: email, phone, language, can_decompress.
     """
     with recording(by=by, now=now) as trail:
@@ -55,6 +57,19 @@ def add_person(
                     data={"role": role.value},
                 )
         if added:
+            points = [(Channel.EMAIL, person.email, now), (Channel.SMS, person.phone, None)]
+            ContactPoint.objects.bulk_create(
+                ContactPoint(
+                    user=person,
+                    kind=kind.value,
+                    address=address,
+                    position=position,
+                    created_at=now,
+                    verified_at=verified_at,
+                )
+                for position, (kind, address, verified_at) in enumerate(points)
+                if address
+            )
             trail.add(
                 stream=f"user:{person.public_id}",
                 action="person.added",

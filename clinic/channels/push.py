@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from clinic.channels.failures import DeliveryError, of_status
 from clinic.channels.receipts import receipt_path
@@ -26,6 +28,8 @@ OTHERWISE = ("normal", 12 * 3600)
 def payload(message: Notification) -> bytes:
     """Return what the phone shows: urgency, site, reference and number; no patient. `answer` leads to the minutes."""
     one = short(message)
+    with override(message.language):
+        spoken = {"answer": _("Acknowledge"), "call": _("Call:")}
     data = {
         "title": one.subject,
         "call": one.call,
@@ -35,6 +39,7 @@ def payload(message: Notification) -> bytes:
         "urgent": message.urgent,
         "language": message.language,
         "receipt": receipt_path(message),
+        "words": spoken,
     }
     return json.dumps(data, ensure_ascii=False).encode()
 

@@ -143,6 +143,8 @@ MESSAGES = Dataset(
         Column("sent_at", "v.sent_at", Kind.TIMESTAMP, source="notification.sent_at"),
         Column("attempts", "v.attempts", Kind.INTEGER, source="notification.attempts"),
         Column("error", "v.error", Kind.CODE, source="notification.error"),
+        Column("failure", "v.failure", Kind.CODE, source="notification.failure"),
+        Column("delivered_at", "v.delivered_at", Kind.TIMESTAMP, source="notification.delivered_at"),
         Column("recipient_name", "v.recipient_name", source="notification.recipient_name", identifying=True),
         Column("address", "v.address", source="notification.address", identifying=True),
     ),

@@ -202,6 +202,9 @@ def messages(row: Escalation) -> list[dict[str, Any]]:
             "sent_at": one.sent_at,
             "attempts": one.attempts,
             "error": one.error or None,
+            "failure": one.failure or None,
+            "failed_at": one.failed_at,
+            "delivered_at": one.delivered_at,
             "key": one.dedup_key,
         }
         for one in rows

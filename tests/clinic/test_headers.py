@@ -22,7 +22,7 @@ POLICY = (
     "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types sw"
 )
 #: Without data, and the same for everybody: these may be kept. Lists never change under their hash.
-KEPT = {"page-service-worker", "page-manifest", "page-run-shell", "page-run", "api-definition"}
+KEPT = {"page-service-worker", "page-phone-worker", "page-manifest", "page-run-shell", "page-run", "api-definition"}
 PAGES = sorted(name for name, cell in matrix().items() if "GET" in cell and not name.startswith(NOT_OURS))
 
 
