@@ -184,10 +184,11 @@ def _sent(message: Notification, provider_id: str, now: datetime) -> bool:
             error="",
             failure="",
         )
-        if marked and not message.urgent:
+        if marked and not message.urgent and message.chain:
             # One way is enough for what can wait; a page goes on until somebody answers.
-            behind = Notification.objects.waiting_behind(message).values_list("pk", flat=True)
-            Notification.objects.filter(pk__in=list(behind)).update(status=NotificationStatus.CANCELLED.value)
+            Notification.objects.filter(chain=message.chain, status=NotificationStatus.QUEUED.value).update(
+                status=NotificationStatus.CANCELLED.value
+            )
         if marked and message.kind == TEST and message.contact_id:
             ContactPoint.objects.filter(pk=message.contact_id).update(tested_at=now)
     return bool(marked)

@@ -39,7 +39,11 @@ def send_all(messages: Sequence[Notification]) -> list[str | BaseException]:
     found: dict[int, str | BaseException] = {}
     for number, message in enumerate(messages):
         try:
-            calls[number] = CHANNELS[message.channel](message)
+            call = CHANNELS[message.channel](message)
+            if message.channel == Channel.INBOX.value:
+                found[number] = call()
+            else:
+                calls[number] = call
         except Exception as error:
             found[number] = error
     found |= dict(zip(calls, side_by_side(list(calls.values()), seconds=SEND_WITHIN_S), strict=True))

@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Self
 
+import pgtrigger
 from django.db import models
 from django.db.models import Q
 
@@ -62,6 +63,10 @@ class ContactPoint(models.Model):
             # whom a page reaches, and a person's own list
             models.Index(fields=["user", "position"], name="contact_point_of_person"),
             models.Index(fields=["site", "kind"], name="contact_point_of_site", condition=Q(site__isnull=False)),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(name="address_never_changes", fields=["kind", "address", "user", "site"]),
         ]
         constraints = [
             models.CheckConstraint(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef
 
 from clinic.models import Notification
 from clinic.vocabulary import NotificationStatus
@@ -49,8 +49,11 @@ def oldest_due(now: datetime) -> datetime | None:
     """Return since when the oldest due thing waits: an escalation, a timer or an urgent message; None without any.
 
     An urgent message that failed counts from when it was written: its next try lies in the future, and a mail server
-    that refuses everything would otherwise look well.
+    that refuses everything would otherwise look well. Where another way of the same person took the page, nobody waits.
     """
+    by_another_way = Notification.objects.filter(chain=OuterRef("chain"), status=NotificationStatus.SENT.value).exclude(
+        chain=""
+    )
     moments = [
         Escalation.objects.due(now).aggregate(oldest=Min("next_due_at"))["oldest"],
         Timer.objects.due(now).aggregate(oldest=Min("due_at"))["oldest"],
@@ -60,6 +63,7 @@ def oldest_due(now: datetime) -> datetime | None:
         Notification.objects.unsent()
         .filter(urgent=True)
         .exclude(error="")
+        .exclude(Exists(by_another_way))
         .aggregate(oldest=Min("created_at"))["oldest"],
     ]
     return min((moment for moment in moments if moment is not None), default=None)

@@ -13,16 +13,18 @@ from django.core import mail
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 
+from clinic.channels.push import payload
 from clinic.exports.registry import datasets
 from clinic.lib.clock import database_now
 from clinic.lib.logs import JsonFormatter
-from clinic.models import AuditEntry, Notification
+from clinic.models import AuditEntry, ContactPoint, Notification
 from complications.tasks import sweep
 from tests.clients import ApiClient
 from tests.exporting import pull, puller, settle
-from tests.make import make_site
+from tests.make import make_contact, make_site
 from tests.make_checklists import publish_catalogue
 from tests.make_complications import Ward, make_baseline, make_report, make_ward, weak_leg
+from tests.receivers import HttpServer, http_server
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -112,6 +114,30 @@ def live_through(ward: Ward, client: ApiClient) -> None:
     assert sweep() > 0
 
 
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[HttpServer]:
+    """A server that takes whatever leaves over any channel but e-mail."""
+    with http_server() as server:
+        settings.EMAIL_HOST, settings.SMS_URL = "mail.example.org", f"{server.url}/sms"
+        settings.WEBHOOK_HOSTS, settings.ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"], True
+        settings.APPRISE_SCHEMES = ["json"]
+        yield server
+
+
+def give_every_way(ward: Ward, server: HttpServer) -> None:
+    """Let people be reached over every channel, and the site tell a machine."""
+    make_contact(ward.first, "sms", "+905550000007")
+    make_contact(ward.operator, "apprise", server.url.replace("http:", "json:") + "/any")
+    ContactPoint.objects.create(
+        site=ward.site,
+        kind="webhook",
+        address=f"{server.url}/hook",
+        secrets={"secret": "whsec_MDEyMzQ1Njc4OWFiY2RlZg=="},
+        created_at=database_now(),
+        verified_at=database_now(),
+    )
+
+
 def go_wrong(ward: Ward, client: ApiClient) -> list[int]:
     """Send what is refused, with the words where they do not belong."""
     answers = [
@@ -132,12 +158,12 @@ def go_wrong(ward: Ward, client: ApiClient) -> list[int]:
 
 
 def test_no_word_of_a_patient_is_found_where_it_must_not_be(
-    as_: Callable[[Any], ApiClient], lines: list[str], settings: Any
+    as_: Callable[[Any], ApiClient], lines: list[str], receiver: HttpServer
 ) -> None:
-    settings.EMAIL_HOST = "mail.example.org"
     publish_catalogue()
     ward = make_ward()
     client = as_(ward.nurse)
+    give_every_way(ward, receiver)
     client.raise_request_exception = False
     live_through(ward, client)
     assert max(go_wrong(ward, client)) < 500
@@ -156,6 +182,9 @@ def test_no_word_of_a_patient_is_found_where_it_must_not_be(
     assert not found(text_of(Notification))
     assert mail.outbox
     assert not found("".join(f"{letter.subject} {letter.body} {letter.to}" for letter in mail.outbox))
+    assert {request.path for request in receiver.requests} == {"/sms", "/hook", "/any"}
+    assert not found("".join(f"{request.path} {request.headers} {request.body!r}" for request in receiver.requests))
+    assert not found("".join(payload(message).decode() for message in Notification.objects.all()))
     identifiers = [str(PATIENT[name]) for name in ("mrn", "family_name", "given_name", "birth_date", "phone", "email")]
     trail = text_of(AuditEntry)
     assert not [word for word in identifiers if word in trail]
