@@ -24,6 +24,7 @@ PAGES = (
     ("page-complications", gettext_lazy("Complications"), "/complications/"),
     ("page-escalations", gettext_lazy("Escalations"), "/escalations/"),
     ("page-follow-ups", gettext_lazy("Follow-ups"), "/follow-ups/"),
+    ("page-rota", gettext_lazy("Rota"), "/rota/"),
     ("page-exports", gettext_lazy("Exports"), "/exports/"),
     ("page-audit", gettext_lazy("Audit"), "/audit/"),
     ("page-inbox", gettext_lazy("Inbox (demo)"), "/inbox/"),

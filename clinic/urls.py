@@ -10,6 +10,7 @@ from clinic.api import contacts as contacts_api
 from clinic.api import exports, patients, rota, session, tokens
 from clinic.pages import audit, contacts, health, home, inbox, preferences
 from clinic.pages import exports as exports_page
+from clinic.pages import rota as rota_pages
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/", exports.ExportListView.as_view(), name="api-exports"),
@@ -51,6 +52,14 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("", home.home, name="page-home"),
     path("inbox/", inbox.inbox, name="page-inbox"),
+    path("rota/shifts/", rota_pages.shift_new, name="page-rota-shift-new"),
+    path("rota/shifts/<uuid:public_id>/", rota_pages.shift_end, name="page-rota-shift"),
+    path("rota/overrides/", rota_pages.override_new, name="page-rota-override-new"),
+    path("rota/overrides/<uuid:public_id>/", rota_pages.override_end, name="page-rota-override"),
+    path("rota/leave/", rota_pages.leave_new, name="page-rota-leave-new"),
+    path("rota/leave/<uuid:public_id>/", rota_pages.leave_end, name="page-rota-leave"),
+    path("rota/swaps/", rota_pages.swap_new, name="page-rota-swap-new"),
+    path("rota/swaps/<uuid:public_id>/", rota_pages.swap_answer, name="page-rota-swap"),
     path("exports/", exports_page.exports, name="page-exports"),
     path("audit/", audit.audit, name="page-audit"),
     path("me/contacts/", contacts.mine, name="page-contacts"),

@@ -8,6 +8,7 @@ from complications.api import follow_ups
 from complications.api import intervals as intervals_api
 from complications.api import rota as rota_api
 from complications.pages import escalations, intervals, links, log, phone, report
+from complications.pages import rota as rota_pages
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("complications/", complications_api.ComplicationsView.as_view(), name="api-complications"),
@@ -66,6 +67,8 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("escalations/", escalations.escalations, name="page-escalations"),
     path("escalations/sw.js", phone.worker, name="page-phone-worker"),
     path("escalations/app.webmanifest", phone.manifest, name="page-phone-manifest"),
+    path("escalations/simulation/", rota_pages.simulation, name="page-escalation-simulation"),
+    path("rota/", rota_pages.rota, name="page-rota"),
     path("escalations/<uuid:public_id>/", escalations.escalation, name="page-escalation"),
     path(
         "escalations/<uuid:public_id>/acknowledgement/",

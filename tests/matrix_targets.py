@@ -297,3 +297,7 @@ ARGUMENTS["api-rota-shift"] = lambda place: {"public_id": place["shift"].public_
 ARGUMENTS["api-rota-override"] = lambda place: {"public_id": place["shift_override"].public_id}
 ARGUMENTS["api-rota-leave"] = lambda place: {"public_id": place["leave"].public_id}
 ARGUMENTS["api-rota-swap-answer"] = lambda place: {"public_id": place["swap"].public_id}
+ARGUMENTS["page-rota-shift"] = ARGUMENTS["api-rota-shift"]
+ARGUMENTS["page-rota-override"] = ARGUMENTS["api-rota-override"]
+ARGUMENTS["page-rota-leave"] = ARGUMENTS["api-rota-leave"]
+ARGUMENTS["page-rota-swap"] = ARGUMENTS["api-rota-swap-answer"]

@@ -3,7 +3,7 @@
 People read Emergency, Urgent, Prompt, Routine; never t1, which would be taken for a vertebra.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import template
@@ -113,6 +113,18 @@ WORDS: dict[str, dict[str, Any]] = {
         "left_for_transfer": _("Left for transfer"),
         "family_told": _("Family told"),
         "call_made": _("Call made"),
+    },
+    "policy_post": {
+        "on_call_rank_1": _("Spine surgeon on call, first"),
+        "on_call_rank_2": _("Spine surgeon on call, second"),
+        "on_call_rank_3": _("Spine surgeon on call, third"),
+        "operator": _("Operator"),
+        "nurse_in_charge": _("Nurse in charge"),
+        "anaesthetist_on_call": _("Anaesthetist on call"),
+        "medical_on_call": _("Physician on call"),
+        "head_of_department": _("Head of department"),
+        "duty_manager": _("Duty manager"),
+        "backstop": _("Last resort"),
     },
     "clock": {
         "acknowledgement": _("Answer"),
@@ -344,6 +356,12 @@ def cword(value: object, kind: str) -> Any:
     if value is None or value == "":
         return ""
     return WORDS[kind].get(str(value)) or str(value).replace("_", " ")
+
+
+@register.filter
+def cwords(values: Iterable[object], kind: str) -> str:
+    """Return the words for several enum values, divided by commas."""
+    return ", ".join(str(cword(value, kind)) for value in values)
 
 
 @register.filter
