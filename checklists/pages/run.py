@@ -32,12 +32,15 @@ from complications.rules.catalogue import complications
 MODULES = [
     f"checklists/{name}.js" for name in ("rules", "store", "queue", "dom", "model", "controls", "rows", "guard", "page")
 ]
-LATER = [f"checklists/{name}.js" for name in ("cement", "people", "report", "others", "identity", "names")]
+LATER = [
+    f"checklists/{name}.js"
+    for name in ("cement", "people", "report", "others", "identity", "names", "outside", "vault")
+]
 SHEETS = ["clinic/tokens.css", "clinic/components.css", "clinic/run.css", "checklists/tablet.css"]
 ICONS = [
-    "arrow-up", "check", "check-check", "circle", "circle-check", "circle-pause", "clock", "download", "droplet", "flag", "info",
-    "key-round", "list-checks", "lock", "octagon", "octagon-alert", "pencil", "phone", "phone-call", "plus", "shield-check",
-    "sun-moon", "tablet", "timer", "triangle-alert", "user", "wifi", "wifi-off",
+    "arrow-up", "check", "check-check", "circle", "circle-check", "circle-pause", "clock", "download", "droplet", "ellipsis", "flag",
+    "hand", "history", "info", "key-round", "list-checks", "lock", "octagon", "octagon-alert", "pencil", "phone", "phone-call", "plus", "shield-check",
+    "siren", "sun-moon", "tablet", "timer", "triangle-alert", "user", "wifi", "wifi-off", "x",
 ]  # fmt: skip
 
 

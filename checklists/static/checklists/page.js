@@ -71,6 +71,7 @@ export const paintRun = (app) => {
     }, app.view === "cement" ? "" : "pri", app.view === "cement" ? "list-checks" : "droplet"),
     button(t(run.state.paused_at ? "resume" : "pause"), app.pause, "", "circle-pause"),
     button(t("report_complication"), () => app.report(), "", "flag"),
+    button(t("more_acts"), () => app.outside?.menu(app), "", "ellipsis"),
   ]);
 
   const inCement = intra && app.view === "cement";
@@ -106,7 +107,7 @@ const paintDock = (app, signatures, status) => {
   const hard = blockers.filter((b) => b.kind !== "warning");
   const why = status === "signed" ? "" : app.offline ? t("sign_needs_network") : unsent ? t("sign_needs_sent") : hard.length ? t("sign_needs_items", { n: hard.length }) : "";
   const slotOf = (b) => run.asked.find((s) => s.node.item === b.item && s.node.part === (b.part ?? "") && (!b.level || s.at.level === b.level) && (!b.instance || s.at.instance === b.instance)) ?? { node: run.nodes.get(b.part ? `${b.item}.${b.part}` : b.item), at: {} };
-  const line = (b) => b.run ? h("a", { class: `blk ${b.kind === "warning" ? "amber" : "red"}`, href: `/runs/${b.run}/` }, icon(b.kind === "warning" ? "triangle-alert" : "octagon-alert"), h("span", {}, h("b", { text: say(b, "reason") }), b.who.map((w) => t(`sign_${w}`)).join(", ")), icon("arrow-up")) : h("a", { class: `blk ${b.kind === "hard" && b.code !== "conflict" ? "red" : b.kind === "overridable" ? "red" : "amber"}`, href: `#${rowId(slotOf(b).node, slotOf(b).at)}`, on: { click: (e) => app.go(e, slotOf(b)) } }, icon(b.kind === "warning" || b.code === "conflict" ? "triangle-alert" : "octagon-alert"), h("span", {}, h("b", { text: say(b, "reason") }), [say(slotOf(b).node.raw), b.level, b.who.map((w) => t(`by_${w}`)).join(", ")].filter(Boolean).join(" · ")), icon("arrow-up"));
+  const line = (b) => b.item === "LIST" ? h(b.run ? "a" : "p", { class: `blk ${b.kind === "warning" ? "amber" : "red"}`, href: b.run && `/runs/${b.run}/` }, icon(b.kind === "warning" ? "triangle-alert" : "octagon-alert"), h("span", {}, h("b", { text: say(b, "reason") }), b.who.map((w) => t(`sign_${w}`)).join(", ")), icon("arrow-up")) : h("a", { class: `blk ${b.kind === "hard" && b.code !== "conflict" ? "red" : b.kind === "overridable" ? "red" : "amber"}`, href: `#${rowId(slotOf(b).node, slotOf(b).at)}`, on: { click: (e) => app.go(e, slotOf(b)) } }, icon(b.kind === "warning" || b.code === "conflict" ? "triangle-alert" : "octagon-alert"), h("span", {}, h("b", { text: say(b, "reason") }), [say(slotOf(b).node.raw), b.level, b.who.map((w) => t(`by_${w}`)).join(", ")].filter(Boolean).join(" · ")), icon("arrow-up"));
   fill($("dock"), [firing, nexts.slice(0, 6).map(([n, s]) => [n, s.key]), open.length, signatures, status, why, lang.now], () => [
     worst && h("div", { class: "grow" }, h("p", { class: "over", text: t(worst.kind === "hard" ? "hard_stops" : worst.kind === "overridable" ? "overridables" : "warnings", { n: firing.filter((b) => b.kind === worst.kind).length }) }), h("div", { class: "row nowrap" }, line(worst), worst.kind === "overridable" && worst.code !== "unanswered" && button(t("override"), () => app.people_("override", { ...worst, text: say(worst, "reason") })), firing.length > 1 && button(t("all_n", { n: firing.length }), () => sheet(t("what_blocks"), (close) => h("div", { class: "stack", on: { click: () => close() } }, firing.map(line)))))),
     open.length > 0 && h("div", {}, h("p", { class: "over", text: t("n_to_answer", { n: open.length }) }), h("div", { class: "todo" }, nexts.slice(0, worst ? 3 : 6).map(([n, slot], i) => h("a", { href: `#${rowId(slot.node, slot.at)}`, "aria-label": `${n} ${say(rootOf(slot.node).raw)}`, on: { click: (e) => app.go(e, slot) } }, i ? n : h("span", { class: "clip", text: `${n} ${say(rootOf(slot.node).raw)}` }))))),
@@ -133,13 +134,14 @@ export const paintState = (app) => {
   ]);
   const minutes = Math.floor((Date.now() - net.since) / 60000);
   const old = unsent.length && Date.now() - unsent[0].made > 600000;
-  fill($("strips"), [kind, unsent.length, minutes, refused.map((e) => e.body.id), app.notes.length, app.unkept, old, lang.now, app.run.state?.stale], () => [
+  fill($("strips"), [kind, unsent.length, minutes, refused.map((e) => e.body.id), app.notes.length, app.unkept, old, lang.now, app.known && app.outside?.mark(app)], () => [
     app.unkept && strip("red", "triangle-alert", t("not_kept"), t("not_kept_says"), button(t("save_file"), save, "", "download")),
     kind === "off" && strip(old ? "red" : "", "wifi-off", t("no_network_since", { at: clock(net.since), n: minutes }), unsent.length ? t("carry_on", { n: unsent.length }) : t("carry_on_none"), unsent.length > 0 && button(t("show_n", { n: unsent.length }), () => showWaiting(app)), unsent.length > 0 && button(t("save_file"), save, "", "download")),
     kind === "login" && strip("", "key-round", t("log_in_again"), t("log_in_says", { n: unsent.length }), h("a", { class: "btn", href: `/accounts/login/?next=${encodeURIComponent(location.pathname)}`, text: t("log_in") })),
     refused.length > 0 && strip("red", "octagon-alert", t("n_refused", { n: refused.length }), refused.map((e) => `${e.label}: ${e.reason || e.refused}`).join(" · "), button(t("read_it"), () => {
       for (const e of refused) queue.seen(e);
     })),
+    ...(app.known ? (app.outside?.strips(app, strip) ?? []) : []),
     app.notes.map((n, i) => strip(n.kind === "red" ? "red" : "", "info", n.text, "", n.href && h("a", { class: "btn", href: n.href, text: t("who_is_called") }), button(t("read_it"), () => {
       app.notes.splice(i, 1);
       app.paint();

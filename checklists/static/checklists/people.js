@@ -1,6 +1,7 @@
 /** Who is at work: switching by PIN, signing by several people on one tablet, overrides. */
 import { button, h, initials, say, sheet, t } from "./dom.js";
-import { call, uuid7 } from "./queue.js";
+import { call, net, uuid7 } from "./queue.js";
+import { keepPin, openOffline } from "./vault.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));
 
@@ -59,12 +60,22 @@ export const switchTo = async (app) => {
   if (!who?.user) return undefined;
   if (who.user === app.session?.user) return app.session;
   await app.flush();
-  return credential(t("pin_of"), who, (given) => call("POST", "session/switch/", { user: who.user, ...given }));
+  return credential(t("pin_of"), who, (given) => proven(app, who, given));
+};
+/** The server decides; without it, what it left here when it took this PIN for the last time. */
+const proven = async (app, who, given) => {
+  const answer = net.state === "down" ? { status: 0 } : await call("POST", "session/switch/", { user: who.user, ...given });
+  if (answer.status === 200 && given.pin) await keepPin(who.user, given.pin).catch(() => {});
+  const nobody = answer.status === 0 || answer.status >= 500;
+  return nobody && given.pin ? openOffline(app, who, given.pin) : answer;
 };
 export const unlock = (app) => {
   const who = app.people.find((p) => p.user === app.session?.user) ?? { name: app.session?.name ?? "", user: app.session?.user };
-  return credential(t("unlock"), who, (given) => call("POST", "session/switch/", { user: who.user, ...given }));
+  return credential(t("unlock"), who, (given) => proven(app, who, given));
 };
+
+/** The least letters of a reason that the server takes. */
+const SAID = 10;
 
 /** Who may sign as what: the quorum names functions, the directory names roles. */
 const FUNCTIONS = { nurse: ["nurse"], ward_nurse: ["nurse"], operator: ["surgeon"], watcher: ["anaesthetist", "nurse"], anaesthetist: ["anaesthetist"] };
@@ -89,7 +100,7 @@ export const sign = async (app, role) => {
 export const override = async (app, blocker) => {
   const reason = await sheet(t("override"), (close) => {
     const text = h("textarea", { class: "field", rows: 3, "aria-label": t("override_why") });
-    return [h("p", {}, h("b", { text: blocker.text })), h("p", { class: "mut", text: t("override_why") }), text, h("div", { class: "tiles" }, app.run.definition.conventions.reasons.override.map((r) => button(say(r, "label"), () => (text.value.trim().length > 4 ? close({ code: r.value, text: text.value.trim() }) : text.focus()))))];
+    return [h("p", {}, h("b", { text: blocker.text })), h("p", { class: "mut", text: t("override_why") }), text, h("div", { class: "tiles" }, app.run.definition.conventions.reasons.override.map((r) => button(say(r, "label"), () => (text.value.trim().length >= SAID ? close({ code: r.value, text: text.value.trim() }) : text.focus()))))];
   });
   if (!reason) return;
   const people = [];
@@ -98,7 +109,7 @@ export const override = async (app, blocker) => {
     if (!who) return;
     const given = await credential(t("sign_pin", { name: who.name }), who, async (c) => ({ status: 200, body: c }));
     if (!given) return;
-    people.push({ user: who.user, role: who.roles.includes("surgeon") ? "surgeon" : who.roles.includes("anaesthetist") ? "anaesthetist" : "nurse", credential: given });
+    people.push({ user: who.user, role: who.user === app.run.state.procedure.operator?.user ? "operator" : who.roles.includes("surgeon") ? "surgeon" : who.roles.includes("anaesthetist") ? "anaesthetist" : "nurse", credential: given });
   }
   const answer = await call("POST", `runs/${app.run.id}/overrides/`, { item: blocker.item, part: blocker.part, level: blocker.level, side: blocker.side, instance: blocker.instance, reason: reason.code, text: reason.text, people });
   if (answer.status >= 300 || !answer.status) app.say(failed(answer));
@@ -115,7 +126,7 @@ export const settle = async (app, waits) => {
   }
   const reason = await sheet(t("amend"), (close) => {
     const text = h("textarea", { class: "field", rows: 3, "aria-label": t("amend_why") });
-    return [h("p", { text: t("amend_why") }), text, button(t("keep"), () => (text.value.trim().length > 4 ? close(text.value.trim()) : text.focus()), "pri wide")];
+    return [h("p", { text: t("amend_why") }), text, button(t("keep"), () => (text.value.trim().length >= SAID ? close(text.value.trim()) : text.focus()), "pri wide")];
   });
   const who = reason && (await pickPerson(app.people, t("amend_who")));
   if (!who) return undefined;

@@ -164,7 +164,10 @@ const app = {
     }));
   },
   paint() {
-    if (app.run.state && app.known) paintRun(app);
+    if (app.run.state && app.known) {
+      paintRun(app);
+      app.outside?.watch(app);
+    }
     else if (app.run.state) app.identify();
     paintState(app);
   },
@@ -241,7 +244,6 @@ app.pause = async () => {
   if (reason === undefined) return;
   const answer = await call("POST", `runs/${app.run.id}/pauses/`, { kind, reason });
   if (answer.status !== 201) app.say(answer.body?.detail ?? t("needs_network"));
-  else if (answer.body.ask_again) app.say(t("ask_again"), "red");
   app.refresh(true);
 };
 
@@ -350,7 +352,9 @@ const start = async () => {
   }
   const { status, body } = await call("GET", "session/");
   if (status === 200) await app.sessionIs(body);
-  const [{ others, shelf }] = await Promise.all([import("./others.js"), import("./people.js"), import("./report.js"), import("./cement.js")]);
+  const [{ others, shelf }, outside] = await Promise.all([import("./others.js"), import("./outside.js"), import("./people.js"), import("./report.js"), import("./cement.js")]);
+  app.outside = outside;
+  app.paint();
   if (runId) others(app, runId);
   else {
     document.body.classList.add("bare");
