@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,12 +106,20 @@ def celery_worker(transactional_db: None, tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def start_service(tmp_path: Path) -> Iterator[Callable[..., RunningService]]:
+def open_path() -> Iterator[Path]:
+    """A directory that every user may pass: as root the servers run as another one, and pytest closes its own to others."""
+    with tempfile.TemporaryDirectory(prefix="clinic-service-", ignore_cleanup_errors=True) as found:
+        Path(found).chmod(0o711)
+        yield Path(found)
+
+
+@pytest.fixture
+def start_service(open_path: Path) -> Iterator[Callable[..., RunningService]]:
     """Return a function that starts a whole service of its own: for tests that kill parts of it."""
     started: list[RunningService] = []
 
     def start(name: str = "data", *, port: int | None = None, ready: bool = True, **env: str) -> RunningService:
-        service = RunningService(tmp_path / name, port=port, **env)
+        service = RunningService(open_path / name, port=port, **env)
         started.append(service)
         return service.start(ready=ready)
 
@@ -120,11 +129,13 @@ def start_service(tmp_path: Path) -> Iterator[Callable[..., RunningService]]:
 
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+def service() -> Iterator[RunningService]:
     """The whole service with its demo clinic, shared by all tests that only use it."""
-    running = RunningService(tmp_path_factory.mktemp("service") / "data").start()
-    yield running
-    running.stop()
+    with tempfile.TemporaryDirectory(prefix="clinic-service-", ignore_cleanup_errors=True) as found:
+        Path(found).chmod(0o711)
+        running = RunningService(Path(found) / "data").start()
+        yield running
+        running.stop()
 
 
 @pytest.fixture(scope="session")

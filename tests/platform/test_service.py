@@ -75,8 +75,8 @@ def test_whatever_is_killed_runs_again(start_service: Start) -> None:
     assert "worker ended (killed by SIGKILL)" in service.said()
 
 
-def test_an_interrupted_initialisation_starts_afresh(start_service: Start, tmp_path: Path) -> None:
-    half = tmp_path / "data" / "postgres" / "data.tmp"
+def test_an_interrupted_initialisation_starts_afresh(start_service: Start, open_path: Path) -> None:
+    half = open_path / "data" / "postgres" / "data.tmp"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n")
 
