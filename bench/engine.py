@@ -1,4 +1,4 @@
-"""The engine (P12): from due to handed to its channel through watchman and Celery, against its two bare hops."""
+"""The engine (P12): from due, or from a report, to handed to its channel through watchman and Celery."""
 
 import json
 import os
@@ -7,11 +7,12 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
 
-from bench.figures import Figure, Missing, percentile, ratio
+from bench.figures import Figure, Missing, median, percentile, ratio
 from bench.stage import owner_url, stage
 from bench.ticks import book, event, post
 from clinic.lib.embedded import process
@@ -21,17 +22,30 @@ from tests.waiting import eventually
 GOALS = {
     "P12": "due → handed to its channel, p99 / (bare NOTIFY wake + bare Celery delay → start, p99 each)",
     "P12b": "the same with 100,000 open ones / with few",
+    "E1": "report stored → first page handed to its channel, median with 1,000 open / with few",
+    "E2": "the same with 100,000 open / with few",
+    "E3": "seconds until all pages of DRAINED cases that fall due at one moment have left",
 }
 DUE = 100
 APART_S = 0.15
+REPORTS = 20
+DRAINED = 300
 OPEN = 100_000
+SENT = """
+SELECT e.id, n.created_at, v.pgh_created_at FROM complications_escalation e
+JOIN clinic_notification n ON n.reference = 'escalation:' || e.public_id
+LEFT JOIN clinic_notificationversion v ON v.pgh_obj_id = n.id AND v.status = 'sent'
+WHERE e.id = ANY(%s) AND n.created_at >= %s AND n.due_at <= n.created_at
+"""
 
 
-def reports() -> list[int]:
-    """Report deficits in DUE procedures; return the keys of the escalations."""
-    for _ in range(DUE):
-        run = book(phase="intra")
-        post(f"/runs/{run}/events/", {"events": [event("INT-NEU-01", "", "does_not_move", level="L1")]})
+def report(run: str) -> None:
+    """Tick that a leg does not move on command."""
+    post(f"/runs/{run}/events/", {"events": [event("INT-NEU-01", "", "does_not_move", level="L1")]})
+
+
+def paging() -> list[int]:
+    """Return the keys of the benchmark's own escalations."""
     rows = stage().owner_sql(
         "SELECT e.id FROM complications_escalation e JOIN clinic_procedure p ON p.id = e.procedure_id "
         "JOIN clinic_patient q ON q.id = p.patient_id WHERE q.family_name = 'Bench' AND e.status = 'paging' ORDER BY e.id"
@@ -39,35 +53,46 @@ def reports() -> list[int]:
     return [row[0] for row in rows]
 
 
-def measure(keys: list[int]) -> list[float]:
-    """Let a step of each fall due, one after another; return the seconds from due to handed over."""
+def handed(owner: psycopg.Connection[tuple[Any, ...]], keys: list[int], since: datetime) -> list[tuple[int, datetime]]:
+    """Wait until every case has pages from `since` on and all of them left; return (case, when it left) of each page."""
+
+    def pages() -> list[tuple[int, datetime]]:
+        rows = owner.execute(SENT, [keys, since]).fetchall()
+        whole = {row[0] for row in rows} == set(keys) and all(row[2] for row in rows)
+        return [(row[0], row[2]) for row in rows] if whole else []
+
+    return eventually(pages, seconds=180, what="every page has left")
+
+
+def measure(keys: list[int], *, apart_s: float = APART_S) -> list[float]:
+    """Let a step of each fall due, one after another; return for each page the seconds from due to handed over."""
     with psycopg.connect(owner_url(), autocommit=True) as owner:
         # Nothing else of theirs falls due meanwhile.
         owner.execute(
             "UPDATE complications_escalation e SET page_due_at = d.at, next_due_at = d.at, told = %s FROM ("
             "SELECT id, now() + interval '4 s' + (row_number() OVER (ORDER BY id)) * %s * interval '1 s' AS at "
             "FROM complications_escalation WHERE id = ANY(%s)) d WHERE e.id = d.id",
-            [json.dumps([]), APART_S, keys],
+            [json.dumps([]), apart_s, keys],
         )
         due: dict[int, datetime] = dict(
             owner.execute("SELECT id, page_due_at FROM complications_escalation WHERE id = ANY(%s)", [keys])
         )
-        last = max(due.values())
-        eventually(
-            lambda: owner.execute("SELECT now() > %s::timestamptz + interval '3 s'", [last]).fetchone() == (True,),
-            seconds=DUE * APART_S + 60,
-            what="every step has fallen due",
-        )
-        rows = owner.execute(
-            "SELECT e.id, max(v.pgh_created_at) FROM complications_escalation e "
-            "JOIN clinic_notification n ON n.reference = 'escalation:' || e.public_id "
-            "JOIN clinic_notificationversion v ON v.pgh_obj_id = n.id AND v.status = 'sent' "
-            "WHERE e.id = ANY(%s) AND n.created_at >= %s GROUP BY e.id",
-            [keys, min(due.values())],
-        ).fetchall()
-    if len(rows) < len(keys):
-        raise RuntimeError(f"only {len(rows)} of {len(keys)} steps were paged")
-    return [(handed - due[key]).total_seconds() for key, handed in rows]
+        return [(at - due[key]).total_seconds() for key, at in handed(owner, keys, min(due.values()))]
+
+
+def first_pages() -> list[float]:
+    """Report REPORTS deficits, one after another; return the seconds from each report to its first page."""
+    found = []
+    for run in [book(phase="intra") for _ in range(REPORTS)]:
+        report(run)
+        with psycopg.connect(owner_url(), autocommit=True) as owner:
+            [(key, opened)] = owner.execute(
+                "SELECT e.id, e.opened_at FROM complications_escalation e JOIN checklists_run r USING (procedure_id) "
+                "WHERE r.public_id = %s",
+                [run],
+            ).fetchall()
+            found.append(min((at - opened).total_seconds() for _, at in handed(owner, [key], opened)))
+    return found
 
 
 def bare_notify() -> list[float]:
@@ -113,8 +138,8 @@ def bare_celery() -> list[float]:
         process.stop(worker)
 
 
-def crowd() -> None:
-    """Open 100,000 more, all of them due in a year."""
+def crowd(most: int) -> None:
+    """Open as many more, all of them due in a year."""
     with psycopg.connect(owner_url(), autocommit=True) as owner:
         columns = [
             row[0]
@@ -134,21 +159,40 @@ def crowd() -> None:
             f"INSERT INTO complications_escalation ({', '.join(columns)}) SELECT {select} "
             "FROM (SELECT * FROM complications_escalation WHERE status = 'paging' LIMIT 1) e, "
             "(SELECT id FROM clinic_procedure p WHERE NOT EXISTS (SELECT FROM complications_escalation x "
-            f"WHERE x.procedure_id = p.id) LIMIT {OPEN}) p"
+            f"WHERE x.procedure_id = p.id) LIMIT {most}) p"
         )
         owner.execute("ANALYZE complications_escalation")
 
 
+def opened() -> int:
+    """Return how many escalations are open."""
+    return int(stage().owner_sql("SELECT count(*) FROM complications_escalation WHERE closed_at IS NULL")[0][0])
+
+
 def run() -> list[Figure | Missing]:
-    """Measure few, the bare hops, then many."""
-    keys = reports()
+    """Measure with few open, the bare hops between, then with ever more."""
+    alone = first_pages()
+    for _ in range(DUE - REPORTS):
+        report(book(phase="intra"))
+    keys = paging()
     few = percentile(measure(keys), 0.99)
     notify, celery = percentile(bare_notify(), 0.99), percentile(bare_celery(), 0.99)
-    crowd()
-    opened = stage().owner_sql("SELECT count(*) FROM complications_escalation WHERE closed_at IS NULL")[0][0]
+    crowd(1000)
+    thousand, at_thousand = first_pages(), opened()
+    crowd(OPEN)
+    every, at_most = first_pages(), opened()
     many = percentile(measure(keys), 0.99)
+    for _ in range(DRAINED - len(paging())):
+        report(book(phase="intra"))
+    drained = measure(paging(), apart_s=0)
     note = f"NOTIFY {notify * 1000:.1f} ms, Celery {celery * 1000:.1f} ms"
+    reports = [median(some) * 1000 for some in (alone, thousand, every)]
     return [
         ratio("P12", GOALS["P12"], few * 1000, (notify + celery) * 1000, 5, "ms", note=note),
-        ratio("P12b", GOALS["P12b"], many * 1000, few * 1000, 1.5, "ms", note=f"{opened} open"),
+        ratio("P12b", GOALS["P12b"], many * 1000, few * 1000, 1.5, "ms", note=f"{at_most} open"),
+        ratio("E1", GOALS["E1"], reports[1], reports[0], 1.5, "ms", note=f"{at_thousand} open"),
+        ratio("E2", GOALS["E2"], reports[2], reports[0], 1.5, "ms", note=f"{at_most} open"),
+        Figure(
+            "E3", GOALS["E3"], max(drained), 60, max(drained), 0, "s", note=f"{len(drained) / max(drained):.0f} pages/s"
+        ),
     ]
