@@ -7,7 +7,7 @@ from complications.api import escalations as escalations_api
 from complications.api import follow_ups
 from complications.api import intervals as intervals_api
 from complications.api import rota as rota_api
-from complications.pages import escalations, intervals, links, log, phone, report
+from complications.pages import escalations, intervals, links, log, phone, policy, report
 from complications.pages import rota as rota_pages
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -22,6 +22,11 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("escalations/", escalations_api.EscalationsView.as_view(), name="api-escalations"),
     path("escalations/intervals/", intervals_api.IntervalsView.as_view(), name="api-escalation-intervals"),
     path("escalations/policy/", escalations_api.PolicyView.as_view(), name="api-escalation-policy"),
+    path(
+        "escalations/policy/versions/",
+        escalations_api.PolicyVersionsView.as_view(),
+        name="api-escalation-policy-versions",
+    ),
     path("escalations/simulation/", rota_api.SimulationView.as_view(), name="api-escalation-simulation"),
     path("rota/coverage/", rota_api.CoverageView.as_view(), name="api-rota-coverage"),
     path("escalations/<uuid:public_id>/", escalations_api.EscalationView.as_view(), name="api-escalation"),
@@ -68,6 +73,8 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("escalations/sw.js", phone.worker, name="page-phone-worker"),
     path("escalations/app.webmanifest", phone.manifest, name="page-phone-manifest"),
     path("escalations/simulation/", rota_pages.simulation, name="page-escalation-simulation"),
+    path("escalations/policy/", policy.policy, name="page-escalation-policy"),
+    path("escalations/policy/new/", policy.policy_edit, name="page-escalation-policy-new"),
     path("rota/", rota_pages.rota, name="page-rota"),
     path("escalations/<uuid:public_id>/", escalations.escalation, name="page-escalation"),
     path(

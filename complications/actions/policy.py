@@ -14,12 +14,19 @@ from clinic.models import Actor, Site
 from clinic.queries.contacts import configured, ways_of_contact
 from clinic.vocabulary import Channel
 from complications.models import EscalationPolicy
+from complications.queries.policy import who_can_operate
 from complications.rules.policy import check
+from complications.rules.policy_review import loops, too_few_operate
 
 
-def set_policy(*, site: Site, data: Mapping[str, Any], by: Actor, now: datetime) -> EscalationPolicy:
-    """Add a version of the site's policy; raise Invalid naming every field that forbids it (no backstop above all)."""
+def set_policy(*, site: Site, data: Mapping[str, Any], by: Actor, now: datetime, reason: str = "") -> EscalationPolicy:
+    """Add a version of the site's policy; raise Invalid naming every field that forbids it (no backstop above all).
+
+    Also refused: a ladder that goes in a circle, and a site with fewer than two surgeons who can open the canal.
+    """
     faults = check(data)
+    if not faults:
+        faults = [*loops(data), *too_few_operate(who_can_operate(site))]
     contact = data.get("backstop") or {}
     ways = ways_of_contact(email=str(contact.get("email") or ""), phone=str(contact.get("phone") or ""))
     ways = [way for way in ways if way.channel is not Channel.INBOX]
@@ -36,8 +43,13 @@ def set_policy(*, site: Site, data: Mapping[str, Any], by: Actor, now: datetime)
         Site.objects.select_for_update(no_key=True).get(pk=site.pk)
         newest: int = EscalationPolicy.objects.filter(site=site).aggregate(newest=Max("version"))["newest"] or 0
         row = EscalationPolicy.objects.create(
-            site=site, version=newest + 1, data=dict(data), created_at=now, created_by=by.user
+            site=site, version=newest + 1, data=dict(data), reason=reason[:500], created_at=now, created_by=by.user
         )
         stream = f"site:{site.public_id}"
-        trail.add(stream=stream, action="policy.set", subject=f"policy:{row.version}", data={"version": row.version})
+        trail.add(
+            stream=stream,
+            action="policy.set",
+            subject=f"policy:{row.version}",
+            data={"version": row.version, "reason": row.reason},
+        )
     return row

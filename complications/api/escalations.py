@@ -21,11 +21,12 @@ from complications.actions import escalation as acts
 from complications.actions.declining import decline
 from complications.actions.policy import set_policy
 from complications.actions.raising import raise_tier
-from complications.api.shapes import LINE, POLICY, WHOLE
-from complications.models import Escalation
+from complications.api.shapes import LINE, POLICY, POLICY_VERSION, WHOLE
+from complications.models import Escalation, EscalationPolicy
 from complications.models.escalation import OPEN
-from complications.queries.escalations import line, open_first, whole
+from complications.queries.escalations import line, open_first, person, whole
 from complications.queries.policy import policy_in_force
+from complications.rules.policy_review import differences
 from complications.vocabulary import EscalationStatus, Milestone, Tier
 
 PAGE = 100
@@ -261,6 +262,36 @@ class PolicyView(APIView):
     def post(self, request: Request) -> Response:
         """Answer 201; 400 with every reason why this policy could strand somebody (no backstop above all)."""
         caller = caller_of(request)
-        data = request.data if isinstance(request.data, dict) else {}
-        row = set_policy(site=caller.place, data=data, by=caller.actor(), now=database_now())
+        data = dict(request.data) if isinstance(request.data, dict) else {}
+        reason = data.pop("reason", "")
+        if not isinstance(reason, str):
+            raise Invalid.field("reason", "not_a_text", "Say in words why this version is set.")
+        row = set_policy(site=caller.place, data=data, reason=reason, by=caller.actor(), now=database_now())
         return Response({"version": row.version, "data": row.data}, status=201)
+
+
+class PolicyVersionsView(APIView):
+    """The versions of the site's paging policy."""
+
+    @described("List the versions of the paging policy, newest first", gives={"results": [POLICY_VERSION]})
+    def get(self, request: Request) -> Response:
+        """Answer each version with who set it, when and why, and what it changed in the one before."""
+        rows = list(
+            EscalationPolicy.objects.filter(site=caller_of(request).place)
+            .select_related("created_by")
+            .order_by("version")
+        )
+        found: list[dict[str, Any]] = []
+        for before, row in zip([None, *rows], rows, strict=False):
+            changes = differences(before.data, row.data) if before else []
+            found.append(
+                {
+                    "version": row.version,
+                    "created_at": row.created_at,
+                    "by": person(row.created_by),
+                    "reason": row.reason,
+                    "changes": [{"field": one.field, "was": one.was, "now": one.now} for one in changes],
+                    "data": row.data,
+                }
+            )
+        return Response({"results": found[::-1]})

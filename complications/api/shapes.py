@@ -199,6 +199,13 @@ WHOLE: dict[str, Any] = {
     "events": [{"seq": "integer", "kind": EventKind, "at": "instant", "by": "text", "data": "object"}],
 }
 POLICY: dict[str, Any] = {"version": "integer", "data": "object"}
+POLICY_VERSION: dict[str, Any] = {
+    **POLICY,
+    "created_at": "instant",
+    "by": Maybe(PERSON),
+    "reason": "text",
+    "changes": [{"field": "text", "was": "any", "now": "any"}],
+}
 CONTACT: dict[str, Any] = {
     "id": "uuid",
     "follow_up": "uuid?",

@@ -37,6 +37,7 @@ class EscalationPolicy(models.Model):
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="escalation_policies")
     version = models.PositiveIntegerField()
     data = models.JSONField()
+    reason = models.CharField(max_length=500, blank=True, default="", help_text="why it was set")
     created_at = models.DateTimeField()
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 

@@ -106,6 +106,8 @@ def rota(request: HttpRequest) -> HttpResponse:
             .select_related("proposed_by", "asked")
             .order_by("period"),
             "plans": caller.has(Role.ADMINISTRATOR),
+            "policy_open": verdict("page-escalation-policy", "GET", caller) == "allow",
+            "simulation_open": verdict("page-escalation-simulation", "GET", caller) == "allow",
             "me": caller.person,
             "now": now,
         },

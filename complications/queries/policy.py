@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clinic.models import Site
+from clinic.models import Membership, Site
+from clinic.vocabulary import Role
 from complications.models import EscalationPolicy
 from complications.rules.policy import check, default_policy
 
@@ -22,3 +23,9 @@ def policy_in_force(site: Site) -> tuple[dict[str, Any], int]:
     name, number = site.first_phone
     data["backstop"] = {"name": name or "Switchboard", "phone": number or "switchboard"}
     return data, 0
+
+
+def who_can_operate(site: Site) -> int:
+    """Return how many active surgeons of the site can open the canal."""
+    rows = Membership.objects.filter(site=site, role=Role.SURGEON.value, is_active=True)
+    return rows.filter(user__is_active=True, user__can_decompress=True).count()

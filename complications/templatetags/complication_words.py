@@ -126,6 +126,25 @@ WORDS: dict[str, dict[str, Any]] = {
         "duty_manager": _("Duty manager"),
         "backstop": _("Last resort"),
     },
+    "policy_clock": {
+        "ack": _("Answer"),
+        "bedside": _("At the bedside"),
+        "imaging_requested": _("Imaging requested"),
+        "imaging_done": _("Imaging done"),
+        "imaging_limit": _("Imaging done, at the latest"),
+        "report.min": _("Report after the imaging"),
+        "decision": _("Decision"),
+        "theatre_target": _("In theatre"),
+        "theatre_limit": _("In theatre, at the latest"),
+        "arrival_grace_min": _("Grace before the next is paged"),
+        "at_home.call_back_min": _("At home: call back"),
+        "at_home.patient_arrived_min": _("At home: patient arrives"),
+    },
+    "policy_contact": {
+        "name": _("Name"),
+        "email": _("E-mail"),
+        "phone": _("Telephone"),
+    },
     "clock": {
         "acknowledgement": _("Answer"),
         "call_back": _("Call back"),
@@ -362,6 +381,22 @@ def cword(value: object, kind: str) -> Any:
 def cwords(values: Iterable[object], kind: str) -> str:
     """Return the words for several enum values, divided by commas."""
     return ", ".join(str(cword(value, kind)) for value in values)
+
+
+@register.filter
+def policy_clock(name: str) -> Any:
+    """Return the word for a clock of the policy by its path, `tiers.t0.report.min`."""
+    return cword(name.split(".", 2)[-1], "policy_clock")
+
+
+@register.filter
+def policy_value(value: Any) -> str:
+    """Return a value of the policy as it is read in a comparison: posts in words, nothing as a dash."""
+    if value is None or value == []:
+        return "–"
+    if isinstance(value, list):
+        return cwords(value, "policy_post")
+    return str(value)
 
 
 @register.filter

@@ -20,6 +20,7 @@ from complications.models import Escalation
 from complications.queries.recipients import Recipient
 from complications.queries.simulation import Simulation, recipient_line, simulate
 from complications.rules.policy import POSTS, default_policy
+from complications.rules.policy_review import loops
 from complications.rules.simulation import REPEATS, Moment, play
 from complications.rules.triggers import FiredTrigger
 from complications.vocabulary import Pathway, Setting, Tier
@@ -47,18 +48,23 @@ def spans(most: int) -> st.SearchStrategy[list[tuple[int, int, int, int]]]:
 def policies(draw: Any) -> dict[str, Any]:
     """The default with other waits and other recipients; still one that is not refused."""
     data = default_policy()
-    posts = st.lists(st.sampled_from(POSTS), min_size=1, max_size=4, unique=True)
+    inside = [post for post in POSTS if post != "backstop"]
+    posts = st.lists(st.sampled_from(inside), min_size=1, max_size=4, unique=True)
     for tier in data["tiers"].values():
         count = draw(st.integers(1, 4))
         waits = sorted(draw(st.sets(st.integers(1, 90), min_size=count - 1, max_size=count - 1)))
         steps = [{"after_min": after, "to": draw(posts)} for after in [0, *waits]]
-        steps[-1]["to"] = [*[post for post in steps[-1]["to"] if post != "backstop"], "backstop"]
+        steps[-1]["to"] = [*steps[-1]["to"], "backstop"]
         last = steps[-1]["after_min"]
         every = draw(st.integers(1, 60))
-        repeat = [*[post for post in draw(posts) if post != "backstop"], "backstop"]
+        repeat = [*draw(posts), "backstop"]
         tier["steps"] = steps
         tier["repeat"] = {"from_min": last + draw(st.integers(1, 60)), "every_min": every, "to": repeat}
-    return {**data, "backstop": BACKSTOP}
+    data["backstop"] = BACKSTOP
+    if loops(data):
+        # a pathway whose own steps are more than the tier's
+        del data["pathways"]
+    return data
 
 
 def apart(rows: list[tuple[int, int, int, int]], key: int) -> list[tuple[int, int, int, int]]:
