@@ -7,10 +7,11 @@ from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from clinic.api import contacts as contacts_api
-from clinic.api import exports, patients, rota, session, tokens
+from clinic.api import exports, patients, rota, rota_import, session, tokens
 from clinic.pages import audit, contacts, health, home, inbox, preferences
 from clinic.pages import exports as exports_page
 from clinic.pages import rota as rota_pages
+from clinic.pages import rota_import as rota_import_page
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     path("exports/", exports.ExportListView.as_view(), name="api-exports"),
@@ -22,6 +23,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
     path("tokens/<uuid:public_id>/revocation/", tokens.TokenRevocationView.as_view(), name="api-token-revocation"),
     path("rota/", rota.RotaView.as_view(), name="api-rota"),
     path("rota/holders/", rota.HoldersView.as_view(), name="api-rota-holders"),
+    path("rota/import/", rota_import.RotaImportView.as_view(), name="api-rota-import"),
     path("rota/shifts/", rota.ShiftsView.as_view(), name="api-rota-shifts"),
     path("rota/shifts/<uuid:public_id>/", rota.ShiftView.as_view(), name="api-rota-shift"),
     path("rota/overrides/", rota.OverridesView.as_view(), name="api-rota-overrides"),
@@ -52,6 +54,7 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("", home.home, name="page-home"),
     path("inbox/", inbox.inbox, name="page-inbox"),
+    path("rota/import/", rota_import_page.rota_import, name="page-rota-import"),
     path("rota/shifts/", rota_pages.shift_new, name="page-rota-shift-new"),
     path("rota/shifts/<uuid:public_id>/", rota_pages.shift_end, name="page-rota-shift"),
     path("rota/overrides/", rota_pages.override_new, name="page-rota-override-new"),

@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from clinic.api.permissions import caller_of
-from clinic.api.rota import PERSON, colleague, read_instant
+from clinic.api.rota import colleague, read_instant
+from clinic.api.rota_shapes import PERSON
 from clinic.api.schema import Maybe, described
 from clinic.lib.clock import database_now
 from clinic.vocabulary import Channel

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('complications', '0001_initial'),
+        ('complications', '0004_engine'),
     ]
 
     operations = [
