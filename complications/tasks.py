@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from celery import shared_task
 
 from clinic.lib.clock import database_now
+from complications.actions.clock_jumps import set_back
 from complications.actions.coverage import tell_coverage
 from complications.actions.heartbeat import beat
 from complications.actions.sweeping import advance, deliver_due, deliver_keys, remind, sweep_plans
@@ -15,6 +16,7 @@ from complications.actions.sweeping import advance, deliver_due, deliver_keys, r
 @shared_task(name="complications.sweep")
 def sweep() -> int:
     """Advance what is due, fire timers, send what waits: the second net, run by beat every two seconds."""
+    set_back(now=database_now())
     done = advance(now=database_now()) + deliver_due(now=database_now())
     beat(name="celery", now=database_now())
     return done

@@ -1,4 +1,4 @@
-"""The promises of the engine as invariants of a random history, and a crash at every statement (I1-I4, I7, I8)."""
+"""The promises of the engine as invariants of a random history of people, engines, clocks and edits (I1-I3, I5-I8)."""
 
 from __future__ import annotations
 
@@ -9,17 +9,29 @@ from itertools import zip_longest
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from clinic.actions.notification import claim_due
 from clinic.lib.problems import Problem
-from clinic.models import Notification, Shift, User
+from clinic.models import Membership, Notification, Shift, Site, User
+from clinic.vocabulary import Post, Role
+from complications.actions.clock_jumps import set_back
+from complications.actions.declining import decline
 from complications.actions.engine import advance_due
-from complications.actions.escalation import acknowledge, arrive, decide, hand_over, record_milestone
+from complications.actions.escalation import acknowledge, arrive, decide, hand_over, raise_in_error, record_milestone
+from complications.actions.heartbeat import beat
 from complications.actions.policy import set_policy
+from complications.actions.raising import raise_tier
 from complications.actions.reporting import raise_triggers, report_complication
 from complications.actions.standing import rebuild, state_of
 from complications.models import Escalation, EscalationEvent
@@ -27,10 +39,18 @@ from complications.rules.policy import Policy, default_policy
 from complications.rules.report import Report
 from complications.rules.triggers import FiredTrigger
 from complications.vocabulary import EscalationStatus, Milestone, Setting, Tier
-from tests.make_complications import BACKSTOP, make_escalation, make_ward, weak_leg
+from tests.make import make_shift
+from tests.make_complications import BACKSTOP, make_ward, weak_leg
 
 pytestmark = pytest.mark.django_db
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+#: A working day, an evening before quiet hours, and the nights in which the clocks of the site change.
+STARTS = [
+    START,
+    datetime(2026, 3, 2, 17, 30, tzinfo=UTC),
+    datetime(2026, 3, 29, 0, 30, tzinfo=UTC),
+    datetime(2026, 10, 25, 0, 30, tzinfo=UTC),
+]
 STEPS = ("step_paged", "step_skipped")
 DECISIONS: list[dict[str, Any]] = [
     {"decision": "observe", "reexam_interval_minutes": 30},
@@ -48,8 +68,13 @@ class Cases(RuleBasedStateMachine):
         super().__init__()
         self.outer = transaction.atomic()
         self.outer.__enter__()
-        self.now = START
-        self.ward = make_ward(START)
+
+    @initialize(start=st.sampled_from(STARTS))
+    def the_day_begins(self, start: datetime) -> None:
+        self.now = start
+        self.ward = make_ward(start)
+        Site.objects.filter(pk=self.ward.site.pk).update(timezone="Europe/Berlin")
+        self.ward.site.refresh_from_db()
         self.surgeons = [self.ward.first, self.ward.second, self.ward.operator, self.ward.head]
 
     def teardown(self) -> None:
@@ -100,6 +125,35 @@ class Cases(RuleBasedStateMachine):
         self.now += timedelta(minutes=minutes)
         assert advance_due(now=self.now).failed == 0
 
+    @rule(late=st.sampled_from([0, 1, 3]))
+    def two_engines_look(self, late: int) -> None:
+        for moment in (self.now, self.now - timedelta(seconds=late), self.now):
+            assert advance_due(now=moment).failed == 0
+
+    @rule(hours=st.sampled_from([-1, 1]))
+    def the_clock_jumps(self, hours: int) -> None:
+        beat(name="celery", now=self.now)
+        self.now += timedelta(hours=hours)
+        assert set_back(now=self.now) == max(timedelta(0), timedelta(hours=-hours))
+
+    @rule()
+    def nobody_answers_until_the_backstop_was_called(self) -> None:
+        began = self.now
+        for _ in range(200):
+            waiting = [row for row in self.cases() if row.status == EscalationStatus.PAGING.value]
+            called = {
+                row.pk
+                for row in waiting
+                if row.events.filter(kind="step_paged", at__gte=began, data__posts__contains="backstop").exists()
+            }
+            moments = [row.next_due_at for row in waiting if row.pk not in called and row.next_due_at is not None]
+            if not moments:
+                break
+            self.now = max(self.now, min(moments))
+            assert advance_due(now=self.now).failed == 0
+        else:
+            raise AssertionError("a case never reached its backstop")
+
     @rule(minutes=st.sampled_from([1, 7, 90]))
     def the_engine_is_down(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
@@ -110,6 +164,27 @@ class Cases(RuleBasedStateMachine):
         if row is not None:
             by = self.ward.by(self.surgeons[who])
             self.attempt(lambda: acknowledge(escalation=row, eta_minutes=eta, by=by, now=self.now))
+
+    @rule(pick=st.integers(0, 9), who=st.integers(0, 3))
+    def a_surgeon_cannot_come(self, pick: int, who: int) -> None:
+        row = self.any_case(pick)
+        if row is not None:
+            by = self.ward.by(self.surgeons[who])
+            self.attempt(lambda: decline(escalation=row, by=by, now=self.now))
+
+    @rule(pick=st.integers(0, 9), tier=st.sampled_from([Tier.T0, Tier.T1]))
+    def somebody_raises(self, pick: int, tier: Tier) -> None:
+        row = self.any_case(pick)
+        if row is not None:
+            by = self.ward.by_nurse
+            self.attempt(lambda: raise_tier(escalation=row, tier=tier, reason="worse", by=by, now=self.now))
+
+    @rule(pick=st.integers(0, 9), who=st.integers(0, 3))
+    def a_surgeon_withdraws(self, pick: int, who: int) -> None:
+        row = self.any_case(pick)
+        if row is not None:
+            by = self.ward.by(self.surgeons[who])
+            self.attempt(lambda: raise_in_error(escalation=row, reason="wrong patient", by=by, now=self.now))
 
     @rule(pick=st.integers(0, 9), who=st.integers(0, 3))
     def a_surgeon_arrives(self, pick: int, who: int) -> None:
@@ -152,6 +227,23 @@ class Cases(RuleBasedStateMachine):
     @rule()
     def the_rota_is_emptied(self) -> None:
         Shift.objects.all().delete()
+
+    @rule(who=st.integers(0, 3), rank=st.sampled_from([1, 2]))
+    def the_rota_is_edited(self, who: int, rank: int) -> None:
+        Shift.objects.filter(post=Post.ON_CALL_SPINE.value, rank=rank).delete()
+        make_shift(self.ward.site, self.surgeons[who], Post.ON_CALL_SPINE, rank, around=self.now)
+
+    @rule(who=st.integers(0, 3))
+    def somebody_loses_their_address(self, who: int) -> None:
+        User.objects.filter(pk=self.surgeons[who].pk).update(email="", phone="")
+
+    @rule(who=st.integers(0, 3))
+    def somebody_stops_being_a_surgeon(self, who: int) -> None:
+        Membership.objects.filter(user=self.surgeons[who]).update(role=Role.NURSE.value)
+
+    @rule(zone=st.sampled_from(["Europe/Berlin", "Asia/Kolkata", "UTC"]))
+    def the_site_is_edited(self, zone: str) -> None:
+        Site.objects.filter(pk=self.ward.site.pk).update(timezone=zone, phone_list=[])
 
     @rule(who=st.integers(0, 3))
     def somebody_leaves(self, who: int) -> None:
@@ -212,59 +304,3 @@ def test_the_promises_hold_through_any_history() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
-
-
-class Crash(BaseException):
-    """The process dies between two statements."""
-
-
-def test_after_a_crash_at_any_statement_the_case_still_reaches_its_backstop() -> None:
-    ward = make_ward(START)
-    row = make_escalation(ward, START)
-    crashes = 0
-    for at in range(60):
-        left = at
-
-        def die(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
-            nonlocal left
-            if left == 0:
-                raise Crash
-            left -= 1
-            return execute(sql, params, many, context)
-
-        minute = at // 4
-        try:
-            with transaction.atomic(), connection.execute_wrapper(die):
-                advance_due(now=START + timedelta(minutes=minute))
-        except Crash:
-            crashes += 1
-    assert crashes > 20
-    advance_due(now=START + timedelta(minutes=16))
-    events = row.events.filter(kind__in=STEPS)
-    assert [(event.data["round"], event.data["step"]) for event in events] == [(0, 0), (0, 1), (0, 2), (0, 3)]
-    names = set(Notification.objects.filter(reference=row.reference).values_list("recipient_name", flat=True))
-    assert BACKSTOP["name"] in names
-
-
-def test_a_report_that_crashes_at_any_statement_leaves_nothing_and_can_be_sent_again() -> None:
-    ward = make_ward(START)
-    report = Report(public_id=uuid.uuid4(), raw_neuro=weak_leg(2))
-    for at in range(200):
-        left = at
-
-        def die(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
-            nonlocal left
-            if left == 0:
-                raise Crash
-            left -= 1
-            return execute(sql, params, many, context)
-
-        try:
-            with transaction.atomic(), connection.execute_wrapper(die):
-                result = report_complication(report=report, procedure=ward.procedure, by=ward.by_nurse, now=START)
-            break
-        except Crash:
-            assert Escalation.objects.count() == 0
-    assert at > 10
-    assert result.created
-    assert Escalation.objects.get().events.count() == 1

@@ -19,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, connection
 
 from clinic.celery import app
 from clinic.lib.clock import database_now
+from complications.actions.clock_jumps import set_back
 from complications.actions.heartbeat import beat
 from complications.actions.sweeping import advance, deliver_due, remind
 from complications.queries.engine import Overdue, due_escalations, next_due, overdue
@@ -107,6 +108,7 @@ class Watchman:
 
     def round(self, now: datetime) -> None:
         """Take over what is overdue and say that we live."""
+        set_back(now=now)
         late = overdue(now - TAKE_OVER_AFTER)
         done = self.take_over(late, now) if late.any else 0
         beat(name="watchman", now=database_now(), took_over=done)
