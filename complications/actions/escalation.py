@@ -182,7 +182,7 @@ def hand_over(*, escalation: Escalation, to: User, by: Actor, now: datetime) -> 
         if not may_answer(row, to):
             raise Invalid.field("to", "not_a_surgeon", f"{to.get_full_name()} is not a surgeon of this site.")
         recipient = Recipient("handover", to.get_full_name(), user=to)
-        if not recipient.channels():
+        if not recipient.is_within_reach:
             raise Invalid.field("to", "not_reachable", f"{to.get_full_name()} has no address to which a page could go.")
         stands = row.standing()
         wait = stands.policy.number(stands.tier, "ack") or timedelta(minutes=5)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Max
 
 from clinic.actions.audit import recording
@@ -30,7 +31,9 @@ def set_policy(*, site: Site, data: Mapping[str, Any], by: Actor, now: datetime,
     contact = data.get("backstop") or {}
     ways = ways_of_contact(email=str(contact.get("email") or ""), phone=str(contact.get("phone") or ""))
     ways = [way for way in ways if way.channel is not Channel.INBOX]
-    if not faults and not ways and (configured(Channel.EMAIL) or configured(Channel.SMS)):
+    leaves = configured(Channel.EMAIL) or configured(Channel.SMS)
+    # Outside the demo an inbox is nobody's page, also while nothing is set up yet.
+    if not faults and (not ways if leaves else not settings.DEMO and not contact.get("email")):
         sentence = (
             "Messages leave by e-mail here: give the backstop an e-mail address."
             if not configured(Channel.SMS)

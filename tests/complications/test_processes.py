@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
+from clinic.actions.notification import claim_due
 from clinic.celery import app
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Refused
@@ -224,3 +225,17 @@ def test_a_watchman_that_is_killed_finds_everything_when_it_comes_back(
     row = make_escalation(make_ward(now), now)
     watchman(REDIS_URL=f"redis+socket://{tmp_path}/nobody.sock?virtual_host=0")
     eventually(lambda: sent(row) == 6, seconds=20, what="both steps that fell due meanwhile")
+
+
+@pytest.mark.service
+def test_a_page_that_a_killed_worker_held_leaves_within_half_a_minute(
+    watchman: Callable[..., Path], tmp_path: Path
+) -> None:
+    now = database_now()
+    row = make_escalation(make_ward(now), now)
+    advance_due(now=now)
+    # This process is the worker that dies with three pages in its hand.
+    assert len(claim_due(now=database_now(), limit=10)) == 3
+    watchman(REDIS_URL=f"redis+socket://{tmp_path}/nobody.sock?virtual_host=0")
+    eventually(lambda: sent(row) == 3, seconds=30, what="the watchman sends them when their lease has ended")
+    assert set(Notification.objects.filter(reference=row.reference).values_list("attempts", flat=True)) == {2}
