@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Locator, expect
 
 from checklists.models import IdentityCheck, Run
+from clinic.lib.clock import database_now
 from complications.models import Complication
 from tests.browser.conftest import Clinic
 from tests.browser.tablet import Tablet
@@ -112,3 +114,20 @@ def test_in_an_emergency_one_touch_opens_the_list_and_the_reason_is_kept(clinic:
     expect(tablet.page.locator("#who")).to_contain_text(runs["sign_in"].procedure.patient.given_name)
     eventually(lambda: IdentityCheck.objects.exists(), what="the reason is kept")
     assert IdentityCheck.objects.get().reason == "emergency"
+
+
+def test_whom_a_colleague_has_asked_in_this_room_nobody_asks_again(clinic: Clinic, tablets: Hand) -> None:
+    runs = make_case(clinic.site, clinic.surgeon)
+    patient = runs["sign_in"].procedure.patient
+    tablet = tablets(clinic.nurse)
+    box = asked(tablet, runs["sign_in"])
+    now = database_now()
+    check = {"outcome": "matched", "by": clinic.nurse, "occurred_at": now, "recorded_at": now}
+    IdentityCheck.objects.create(public_id=uuid.uuid4(), run=runs["pre"], **check)
+    Run.objects.filter(pk=runs["sign_in"].pk).update(revision=7)
+    # The question goes by itself, and does not come back with the copy on the disk.
+    expect(box).to_be_hidden(timeout=10_000)
+    expect(tablet.page.locator("#who")).to_contain_text(patient.given_name)
+    tablet.page.reload()
+    expect(tablet.page.locator("#who")).to_contain_text(patient.given_name)
+    expect(box).to_be_hidden()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from checklists.models import Answer, Event
+from checklists.models import Answer, Event, IdentityCheck
+from clinic.lib.clock import database_now
 from tests.browser.conftest import Clinic
 from tests.browser.tablet import PHONE, WIDE, Tablet
 from tests.make_checklists import answer, make_case
@@ -32,6 +34,19 @@ def test_no_barrier_on_any_list(clinic: Clinic, tablets: Hand, theme: str, langu
     tablet = tablets(clinic.nurse, viewport=size)
     tablet.context.add_init_script(
         f"localStorage.setItem('theme', '{theme}'); localStorage.setItem('lang', '{language}')"
+    )
+    # First the question who the patient is, then the lists.
+    tablet.page.goto(f"{tablet.url}/runs/{runs['sign_in'].public_id}/")
+    expect(tablet.page.locator("dialog.ident")).to_be_visible()
+    assert barriers(tablet.page) == []
+    now = database_now()
+    IdentityCheck.objects.create(
+        public_id=uuid.uuid4(),
+        run=runs["sign_in"],
+        outcome="matched",
+        by=clinic.nurse,
+        occurred_at=now,
+        recorded_at=now,
     )
     for phase in ("sign_in", "intra", "post"):
         tablet.page.goto(f"{tablet.url}/runs/{runs[phase].public_id}/")
@@ -61,6 +76,9 @@ def test_no_barrier_in_the_cement_moment_the_sheets_and_the_lock(clinic: Clinic,
     assert barriers(tablet.page) == []
     tablet.press("Close")
     tablet.press("Report complication")
+    assert barriers(tablet.page) == []
+    tablet.press("Close")
+    tablet.press("More")
     assert barriers(tablet.page) == []
     tablet.press("Close")
     tablet.page.locator("#me").tap()

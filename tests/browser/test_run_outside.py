@@ -11,6 +11,7 @@ from checklists.models import Pause, Run
 from clinic.lib.clock import database_now
 from tests.browser.conftest import Clinic
 from tests.browser.tablet import Tablet
+from tests.browser.test_run_looks import barriers
 from tests.make_checklists import answer, make_case
 from tests.waiting import eventually
 
@@ -68,6 +69,7 @@ def test_after_a_long_pause_nothing_goes_on_before_patient_levels_and_sides_were
     expect(box).to_be_visible()
     tablet.page.keyboard.press("Escape")
     expect(box).to_be_visible()
+    assert barriers(tablet.page) == []
     confirm = box.get_by_role("button", name="Confirm and go on")
     confirm.tap()
     expect(box.get_by_role("alert")).to_contain_text("Patient, Levels, counted again, Side")

@@ -21,10 +21,10 @@ export const identify = async (app) => {
   return new Promise((known) => {
     const path = `runs/${app.run.id}/identity/`;
     const box = h("dialog", { class: "ident", "aria-label": t("ident_title"), on: { cancel: (e) => e.preventDefault() } });
-    const done = () => {
+    const done = (app.asking = () => {
       box.remove();
       known();
-    };
+    });
     /** Kept by the queue, which hands it to the server when it can: the list does not wait for that. */
     const keep = (said) => queue.add({ kind: "act", path, run: app.run.id, who: app.session?.name, label: t("ident_title"), body: { id: uuid7(), occurred_at: new Date().toISOString(), ...said } });
 

@@ -59,11 +59,11 @@ const goOn = async (app) => {
 export const debts = (app) => sheet(t("debt"), (close) => {
   const { run } = app;
   const { debt } = run.gate;
-  const slot = (b) => run.asked.find((s) => s.node.item === b.item && s.node.part === (b.part ?? "") && (!b.level || s.at.level === b.level)) ?? { node: run.nodes.get(b.part ? `${b.item}.${b.part}` : b.item), at: {} };
+  const slot = (b) => run.asked.find((s) => s.node.item === b.item && s.node.part === (b.part ?? "") && (!b.level || s.at.level === b.level) && (!b.side || s.at.side === b.side)) ?? { node: run.nodes.get(b.part ? `${b.item}.${b.part}` : b.item), at: {} };
   const line = (b) => {
     if (b.item === "LIST") return h("a", { class: "blk amber", href: `/runs/${b.run}/` }, icon("timer"), h("span", {}, h("b", { text: say(b, "reason") })), icon("arrow-up"));
     const s = slot(b);
-    return h("a", { class: "blk amber", href: `#${rowId(s.node, s.at)}`, on: { click: (e) => (close(), app.go(e, s)) } }, icon("timer"), h("span", {}, h("b", { text: [say(s.node.raw), b.level].filter(Boolean).join(" · ") }), say(b, "reason")), icon("arrow-up"));
+    return h("a", { class: "blk amber", href: `#${rowId(s.node, s.at)}`, on: { click: (e) => (close(), app.go(e, s)) } }, icon("timer"), h("span", {}, h("b", { text: [say(s.node.raw), b.level, b.side && t(b.side)].filter(Boolean).join(" · ") }), say(b, "reason")), icon("arrow-up"));
   };
   return [h("p", { text: run.state.debt_due_at ? t("debt_says", { at: clock(run.state.debt_due_at) }) : t("debt_hour") }), h("div", { class: "stack" }, debt.length ? debt.map(line) : h("p", { text: t("debt_none") }))];
 });
@@ -117,7 +117,7 @@ const reconfirm = (app) => {
   };
   const paint = () => {
     tell.textContent = "";
-    fill(where, [[...given.levels]], () => [...given.levels].map((level) => h("fieldset", { class: "seg" }, h("legend", { text: t("side_of", { level }) }), sides.map(([side, label]) => h("label", {}, h("input", { type: "radio", name: `again-${level}`, value: side, checked: given.sides[level] === side, on: { change: () => (given.sides[level] = side) } }), h("span", {}, icon("check"), label))))));
+    fill(where, [[...given.levels]], () => [...given.levels].map((level) => h("fieldset", { class: "seg wrap" }, h("legend", { text: t("side_of", { level }) }), sides.map(([side, label]) => h("label", {}, h("input", { type: "radio", name: `again-${level}`, value: side, checked: given.sides[level] === side, on: { change: () => (given.sides[level] = side) } }), h("span", {}, icon("check"), label))))));
   };
   const confirm = async () => {
     const wanted = (level) => run.valueOf("TOU-SUR-01.sides", { level }) ?? p.sides?.[level];

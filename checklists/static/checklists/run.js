@@ -175,11 +175,17 @@ const app = {
   async identify() {
     const { status, phase, identity_until: until } = app.run.state;
     app.known = status === "signed" || phase === "follow_up" || Date.parse(until ?? 0) > Date.now() - (net.skew ?? 0);
-    if (app.known) return app.paint();
+    if (app.known) {
+      app.asking?.(); // somebody made sure in this room, and the server has just said so
+      return app.paint();
+    }
+    // A copy from the disk knows less than the server does: it gets a moment to say that nobody needs to be asked.
+    if (net.state === "unknown" && performance.now() < 2000) return setTimeout(app.paintSoon, 500);
     if (app.asking) return undefined;
-    app.asking = true;
+    app.asking = () => {};
     await (await import("./identity.js")).identify(app);
     app.known = true;
+    app.asking = undefined;
     return app.paint();
   },
   /** The tablet's own choice of language counts before the person's; rows are written anew in it. */
