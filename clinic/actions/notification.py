@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from clinic.actions.audit import recording
 from clinic.channels import DeliveryError, of_exception, send_all
 from clinic.models import Actor, ContactPoint, Notification, Site, User
-from clinic.queries.contacts import Way
+from clinic.queries.contacts import Way, ways_of_one
 from clinic.vocabulary import Channel, Failure, NotificationStatus
 
 log = logging.getLogger("clinic.notification")
@@ -238,15 +238,35 @@ def _disable(message: Notification, reason: str, now: datetime) -> None:
                 subject=f"contact_point:{point.public_id}",
                 data={"kind": point.kind, "reason": reason},
             )
+            _say_disabled(message, point, now)
+
+
+def _say_disabled(message: Notification, point: ContactPoint, now: datetime) -> None:
+    """Tell the person by what is left that one of their addresses no longer takes pages."""
+    if point.user is None:
+        return
+    notice = Message(
+        dedup_key=f"contact:{point.public_id}:disabled:{now.timestamp():.3f}",
+        kind="contact_disabled",
+        recipient=point.user,
+        channel=Channel.INBOX,
+        site=message.site,
+        reference=f"contact_point:{point.public_id}",
+        context={"site": message.site.name, "gone": point.shown, "path": "/me/contacts/"},
+    )
+    queue_notifications(
+        by_every_way(notice, ways_of_one(point.user), gap=timedelta(minutes=10), now=now), by=SYSTEM, now=now
+    )
 
 
 def cancel_unsent(*, reference: str, now: datetime, but_posts: Sequence[str] = ()) -> int:
     """Cancel what has not left for this reference; return how many. Called in the acknowledging transaction.
 
     What a worker holds is cancelled too: if that worker died, or fails, its message is not sent after the answer.
-    Messages to the holders of `but_posts` (`post` in their context) stay on their way.
+    Messages to the holders of `but_posts` (`post` in their context) stay on their way, and those to webhooks: a machine
+    hears of everything that happened.
     """
-    rows = Notification.objects.filter(reference=reference).unsent()
+    rows = Notification.objects.filter(reference=reference).unsent().exclude(channel=Channel.WEBHOOK.value)
     if but_posts:
         rows = rows.filter(~Q(context__has_key="post") | ~Q(context__post__in=list(but_posts)))
     return rows.update(status=NotificationStatus.CANCELLED.value, lease_until=None)

@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from psycopg.types.range import TimestamptzRange
 
 from clinic.actions.audit import recording
+from clinic.lib.numbers import number
 from clinic.models import Actor, ContactPoint, Membership, Room, Shift, Site, User
 from clinic.vocabulary import Channel, Post, Role
 
@@ -57,7 +58,8 @@ def add_person(
                     data={"role": role.value},
                 )
         if added:
-            points = [(Channel.EMAIL, person.email, now), (Channel.SMS, person.phone, None)]
+            phone = number(person.phone) if person.phone else ""
+            points = [(Channel.EMAIL, person.email, now), (Channel.SMS, phone, None)]
             ContactPoint.objects.bulk_create(
                 ContactPoint(
                     user=person,

@@ -20,21 +20,21 @@ def scheme_of(url: str) -> str:
 
 def prepare(message: Notification) -> Callable[[], str]:
     """Return the call that hands the short words to Apprise; it is bounded by the outbox like any other."""
-    # Apprise loads more than a hundred plugins: only who uses it pays for that.
-    from apprise import Apprise, AppriseAsset
-
     point = message.contact
     if point is None:
         raise DeliveryError("no_address")
-    if scheme_of(point.address) not in settings.APPRISE_SCHEMES:
+    address, one = point.address, short(message)
+    if scheme_of(address) not in settings.APPRISE_SCHEMES:
         raise DeliveryError("not_allowed")
-    one = short(message)
     lines = [f"{settings.BASE_URL}{one.path}", *([one.call] if one.call else [])]
-    service: Any = Apprise(asset=AppriseAsset(app_id="clinic", async_mode=False))
-    if not service.add(point.address):
-        raise DeliveryError("rejected")
 
     def send() -> str:
+        # Apprise loads more than a hundred plugins, which takes seconds: here it holds up no other message.
+        from apprise import Apprise, AppriseAsset
+
+        service: Any = Apprise(asset=AppriseAsset(app_id="clinic", async_mode=False))
+        if not service.add(address):
+            raise DeliveryError("rejected")
         if not service.notify(title=one.subject, body="\n".join(lines)):
             raise DeliveryError("unknown", Failure.UNKNOWN)
         return f"apprise:{message.public_id}"

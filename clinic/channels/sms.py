@@ -12,17 +12,10 @@ from django.conf import settings
 from clinic.channels.failures import DeliveryError, of_status
 from clinic.channels.receipts import receipt_url
 from clinic.channels.words import text_message
+from clinic.lib.numbers import number
 from clinic.lib.outgoing import Answer, send_request
 from clinic.models import Notification
 from clinic.vocabulary import Failure
-
-
-def number(text: str) -> str:
-    """Return a telephone number as gateways take it: + and digits (E.164)."""
-    digits = "".join(letter for letter in text if letter.isdecimal())
-    if text.strip().startswith("00"):
-        digits = digits[2:]
-    return f"+{digits}"
 
 
 def prepare(message: Notification) -> Callable[[], str]:

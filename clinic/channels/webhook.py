@@ -39,12 +39,13 @@ def payload(message: Notification) -> bytes:
         "urgency": context.get("urgency", ""),
         "tier": context.get("tier", ""),
         "pathway": context.get("pathway", ""),
-        "what": context.get("what", ""),
-        "step": context.get("step"),
+        "status": context.get("status", ""),
+        "seq": context.get("seq"),
         "url": f"{settings.BASE_URL}{context.get('path', '/')}",
     }
     stamp = message.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return json.dumps({"type": message.kind, "timestamp": stamp, "data": data}, separators=(",", ":")).encode()
+    kind = f"escalation.{context['what']}" if message.kind == "escalation_event" else message.kind
+    return json.dumps({"type": kind, "timestamp": stamp, "data": data}, separators=(",", ":")).encode()
 
 
 def prepare(message: Notification) -> Callable[[], str]:

@@ -14,6 +14,7 @@ from urllib3.util import Timeout
 #: Seconds for one request, and how much of an answer is read.
 TIMEOUT_S = 8.0
 MOST_BYTES = 64 * 1024
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class NotAllowed(Exception):
@@ -66,6 +67,21 @@ def check_url(url: str, *, hosts: Sequence[str] | None, private: bool) -> tuple[
     return parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80)
 
 
+def is_public(text: str) -> bool:
+    """Return whether an IP address lies in the public internet, also where it only carries another one.
+
+    IPv6 can wrap an IPv4 address (mapped, 6to4, Teredo, NAT64 of RFC 6052), and a gateway would unwrap it.
+    """
+    address = ipaddress.ip_address(text.split("%")[0])
+    wrapped: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = []
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+        wrapped = [one for one in inner if one is not None]
+        if address in NAT64:
+            wrapped.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return all(one.is_global and not one.is_multicast for one in wrapped or [address])
+
+
 def _resolve(host: str, port: int, *, private: bool) -> str:
     """Return one address of `host`; raise NotAllowed where any of them is not public.
 
@@ -75,7 +91,7 @@ def _resolve(host: str, port: int, *, private: bool) -> str:
         found = [str(one[4][0]) for one in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     except OSError:
         raise Unreachable from None
-    if not private and any(not ipaddress.ip_address(one.split("%")[0]).is_global for one in found):
+    if not private and any(not is_public(one) for one in found):
         raise NotAllowed("private_address")
     return found[0]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from clinic.actions.notification import Message, by_every_way, queue_notifications
 from clinic.models import User
-from clinic.queries.contacts import machines_of
 from clinic.vocabulary import Channel
 from complications.actions.standing import ENGINE
 from complications.models import AcknowledgeLink, Escalation
@@ -72,8 +71,6 @@ def send(
         )
         messages += by_every_way(message, ways, gap=gap(row), now=now, trusted_only=["link"])
         told.append({"post": one.post, "name": one.name, "channels": [way.channel.value for way in ways]})
-    if kind == "escalation_page":
-        messages += _machines(row, key, dict(base, post="machine"), now)
     queue_notifications(messages, by=ENGINE, now=now)
     return told
 
@@ -81,26 +78,6 @@ def send(
 def gap(row: Escalation) -> timedelta:
     """Return how long a person's next way waits; shorter the worse the case is."""
     return GAPS.get(Tier(row.tier), timedelta(minutes=5)) / max(1, int(row.policy.get("time_scale", 1)))
-
-
-def _machines(row: Escalation, key: str, context: Mapping[str, Any], now: datetime) -> list[Message]:
-    """Return what the site tells its machines of a page. They are nobody who could come: no step counts them."""
-    return [
-        Message(
-            dedup_key=f"esc:{row.public_id}:{key}:site:{way.key}",
-            kind="escalation_page",
-            recipient=None,
-            channel=way.channel,
-            site=row.site,
-            reference=row.reference,
-            context=context,
-            urgent=False,
-            address=way.address,
-            recipient_name=way.channel.value.capitalize(),
-            contact=way.contact,
-        )
-        for way in machines_of(row.site)
-    ]
 
 
 def _link(row: Escalation, user: User, now: datetime) -> AcknowledgeLink:

@@ -13,6 +13,7 @@ from clinic.actions.audit import Recording, json_value
 from clinic.lib.problems import NotFound, Refused
 from clinic.lib.transitions import move
 from clinic.models import Actor, User
+from complications.actions.machines import tell_machines
 from complications.models import Escalation, EscalationEvent
 from complications.rules.escalation import Standing, next_due
 from complications.vocabulary import (
@@ -99,6 +100,7 @@ def note(
         data={"seq": event.seq, **told, "state": event.data["state"]},
         by=by,
     )
+    tell_machines(row, event, now=now)
     return event
 
 

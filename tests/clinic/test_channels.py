@@ -26,7 +26,7 @@ from clinic.channels.receipts import read_receipt
 from clinic.channels.webhook import signature
 from clinic.channels.words import text_message
 from clinic.lib.gsm import ONE_MESSAGE, fold, septets
-from clinic.lib.outgoing import NotAllowed, Unreachable, check_url, send_request
+from clinic.lib.outgoing import MOST_BYTES, NotAllowed, check_url, is_public, send_request
 from clinic.lib.vapid import application_server_key
 from clinic.models import ContactPoint, Notification, Site, User
 from clinic.vocabulary import Channel
@@ -385,8 +385,9 @@ def test_a_webhook_is_signed_as_standard_webhooks_says_and_a_repeat_has_the_same
         assert request.headers["webhook-signature"] == "v1," + base64.b64encode(mark).decode()
     said = second.json
     assert (said["type"], said["data"]["short"], said["data"]["tier"]) == ("escalation_page", "7C0FFE", "t0")
-    assert "link" not in said["data"]
-    assert "call_back" not in said["data"]
+    assert set(said["data"]) == {
+        "reference", "short", "site", "urgency", "tier", "pathway", "status", "seq", "url"
+    }  # fmt: skip
 
 
 def test_the_signature_is_that_of_the_specifications_own_example() -> None:
@@ -423,10 +424,22 @@ def test_a_webhook_never_reaches_into_the_house(
         ("http://hooks.example.org/x", "not_https"),
         ("https://evil.example.com/x", "host_not_listed"),
         ("https://hooks.example.org.evil.com/", "host_not_listed"),
+        ("https://evilhooks.example.org/", "host_not_listed"),
+        ("https://evil.com/hooks.example.org", "host_not_listed"),
+        ("https://evil.com#hooks.example.org", "host_not_listed"),
+        ("https://evil.com?hooks.example.org", "host_not_listed"),
+        ("https://evil.com\\@hooks.example.org/", "not_a_url"),
         ("https://a:b@hooks.example.org/", "not_a_url"),
+        ("https://hooks.example.org@evil.com/", "not_a_url"),
+        ("https://127.0.0.1/", "host_not_listed"),
         ("gopher://hooks.example.org/", "not_a_url"),
+        ("file:///etc/passwd", "not_a_url"),
+        ("ftp://hooks.example.org/", "not_a_url"),
+        ("//hooks.example.org/", "not_a_url"),
         ("https:///x", "not_a_url"),
         ("https://hooks.example.org:99999/", "not_a_url"),
+        ("https://[::1", "not_a_url"),
+        ("", "not_a_url"),
     ],
 )
 def test_an_address_outside_the_list_is_not_called(url: str, code: str) -> None:
@@ -439,20 +452,56 @@ def test_an_address_outside_the_list_is_not_called(url: str, code: str) -> None:
     "host",
     [
         "127.0.0.1",
-        "[::1]",
-        "10.0.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "[fd00::1]",
-        "[::ffff:127.0.0.1]",
-        "0.0.0.0",  # noqa: S104 - refused
+        "127.1",
+        "2130706433",
+        "0x7f000001",
+        "0177.0.0.1",
         "localhost",
+        "0.0.0.0",  # noqa: S104 - refused
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "100.64.0.1",
+        "169.254.169.254",
+        "198.18.0.1",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "[::1]",
+        "[::]",
+        "[fd00::1]",
+        "[fe80::1]",
+        "[ff02::1]",
+        "[2001:db8::1]",
+        "[::ffff:127.0.0.1]",
+        "[::ffff:10.0.0.1]",
+        "[64:ff9b::7f00:1]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[2002:7f00:1::]",
+        "[2002:c0a8:101::]",
     ],
 )
 def test_an_address_inside_the_house_is_refused_as_it_resolves(host: str) -> None:
-    with pytest.raises((NotAllowed, Unreachable)) as refused:
+    with pytest.raises(NotAllowed) as refused:
         send_request(f"https://{host}/", hosts=None, private=False)
-    assert isinstance(refused.value, NotAllowed) or host == "localhost"
+    assert refused.value.code == "private_address"
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+def test_an_address_of_the_public_internet_is_not_mistaken_for_one_inside(address: str) -> None:
+    assert is_public(address)
+
+
+def test_a_redirect_is_never_followed(server: HttpServer) -> None:
+    server.answer(302, b"", Location=f"{server.url}/inside")
+    answer = send_request(f"{server.url}/hook", body=b"x", private=True)
+    assert answer.status == 302
+    assert [request.path for request in server.requests] == ["/hook"]
+
+
+def test_a_long_answer_is_read_no_further_than_needed(server: HttpServer) -> None:
+    server.answer(200, b"x" * (MOST_BYTES * 4))
+    assert len(send_request(server.url, private=True).body) == MOST_BYTES
 
 
 # -- Apprise ------------------------------------------------------------------------------------------------------------

@@ -9,15 +9,18 @@ from typing import Any
 
 import pytest
 from django.core import mail
+from django.db import ProgrammingError, transaction
 from django.db.utils import IntegrityError
 
+from clinic.actions.people import add_person
 from clinic.channels.receipts import receipt_path
 from clinic.lib.clock import database_now
 from clinic.models import AuditEntry, ContactPoint, Notification, Site, User
 from clinic.queries.coverage import coverage
+from clinic.vocabulary import Role
 from complications.actions.sweeping import deliver_due
 from tests.clients import ApiClient
-from tests.make import make_contact, make_shift, make_site, make_user
+from tests.make import make_actor, make_contact, make_shift, make_site, make_user
 
 As = Callable[[Any], ApiClient]
 KEYS = {
@@ -306,3 +309,69 @@ def make_sent(site: Site, user: User, **fields: Any) -> Notification:
         created_at=now,
         **values,
     )
+
+
+def test_a_webhook_shows_its_key_once_and_only_where_its_host_is_listed(
+    as_: As, site: Site, surgeon: User, settings: Any
+) -> None:
+    manager = as_(make_user(site, "administrator"))
+    wanted = {"kind": "webhook", "address": "https://hooks.example.org/paging", "label": "Switchboard"}
+    off = call(manager, "POST", "/contacts/", wanted)
+    assert (off.status_code, off.json()["errors"][0]["code"]) == (400, "host_not_listed")
+    settings.WEBHOOK_HOSTS = ["hooks.example.org"]
+    added = call(manager, "POST", "/contacts/", wanted).json()
+    assert added["secret"].startswith("whsec_")
+    listed = call(manager, "GET", "/contacts/")
+    assert [one["id"] for one in listed.json()["results"]] == [added["id"]]
+    assert added["secret"] not in listed.content.decode()
+    assert call(manager, "POST", "/contacts/", wanted).json()["code"] == "known"
+    elsewhere = as_(make_user(make_site(), "administrator"))
+    assert call(elsewhere, "DELETE", f"/contacts/{added['id']}/").status_code == 404
+    assert call(as_(surgeon), "GET", "/contacts/").status_code == 403
+    assert call(manager, "DELETE", f"/contacts/{added['id']}/").status_code == 204
+    assert call(manager, "GET", "/contacts/").json()["results"] == []
+
+
+def test_another_service_of_a_person_is_entered_by_an_administrator_only(
+    as_: As, site: Site, surgeon: User, settings: Any
+) -> None:
+    settings.APPRISE_SCHEMES = ["tgram"]
+    manager = as_(make_user(site, "administrator"))
+    wanted = {"kind": "apprise", "address": "tgram://token/chat", "label": "Telegram", "user": surgeon.username}
+    assert add(as_(surgeon), "apprise", "tgram://token/chat").status_code == 400
+    added = call(manager, "POST", "/contacts/", wanted)
+    assert added.status_code == 201
+    assert "token" not in added.content.decode()
+    mine = call(as_(surgeon), "GET", "/me/contacts/").json()["results"]
+    assert [(one["kind"], one["address"]) for one in mine] == [("apprise", "Telegram")]
+    refused = call(manager, "POST", "/contacts/", {**wanted, "address": "json://127.0.0.1/"})
+    assert refused.json()["errors"][0]["code"] == "not_allowed"
+    stranger = make_user(make_site(), "surgeon")
+    assert call(manager, "POST", "/contacts/", {**wanted, "user": stranger.username}).status_code == 404
+
+
+def test_the_database_keeps_an_address_as_it_was_entered(surgeon: User) -> None:
+    point = make_contact(surgeon, "email", "me@example.org")
+    with pytest.raises(ProgrammingError, match="Cannot update"), transaction.atomic():
+        ContactPoint.objects.filter(pk=point.pk).update(address="other@example.org")
+    with pytest.raises(ProgrammingError, match="Cannot delete"), transaction.atomic():
+        point.delete()
+
+
+def test_whoever_is_added_gets_their_addresses_as_contact_points(site: Site) -> None:
+    now = database_now()
+    person, _ = add_person(
+        username="new",
+        full_name="New",
+        site=site,
+        roles=[Role.SURGEON],
+        email="new@example.org",
+        phone="0090 555 000 00 09",
+        by=make_actor(),
+        now=now,
+    )
+    found = ContactPoint.objects.filter(user=person).order_by("position")
+    assert [(one.kind, one.address, one.verified_at) for one in found] == [
+        ("email", "new@example.org", now),
+        ("sms", "+905550000009", None),
+    ]

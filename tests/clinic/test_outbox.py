@@ -162,7 +162,7 @@ def test_what_the_mail_server_says_decides_what_follows(
         (key,) = claim_due(now=now)
         assert not deliver(key=key, now=now)
         assert server.mails == []
-    row = Notification.objects.get()
+    row = Notification.objects.get(dedup_key="k1")
     assert (row.status, row.error, row.failure, row.failed_at) == (status, error, failure, now)
     point.refresh_from_db()
     assert (point.disabled_at is not None) is disabled

@@ -103,11 +103,10 @@ def test_a_text_message_carries_the_link_that_answers(ward: Ward, now: datetime,
     assert f"/a/{link_token(link.public_id)}/" in gateway.requests[0].json["text"]
 
 
-def test_a_webhook_hears_of_each_step_once_and_counts_as_nobody(
-    ward: Ward, now: datetime, gateway: HttpServer, settings: Any
-) -> None:
+@pytest.fixture
+def hook(ward: Ward, now: datetime, gateway: HttpServer, settings: Any) -> ContactPoint:
     settings.WEBHOOK_HOSTS, settings.ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"], True
-    ContactPoint.objects.create(
+    return ContactPoint.objects.create(
         site=ward.site,
         kind="webhook",
         address=f"{gateway.url}/hook",
@@ -115,16 +114,56 @@ def test_a_webhook_hears_of_each_step_once_and_counts_as_nobody(
         created_at=now,
         verified_at=now,
     )
+
+
+def heard(gateway: HttpServer) -> list[tuple[int, str, str]]:
+    """What the webhook was told: number, type and status of each event."""
+    told = [request.json for request in gateway.requests if request.path == "/hook"]
+    return sorted((one["data"]["seq"], one["type"], one["data"]["status"]) for one in told)
+
+
+def test_a_webhook_hears_of_each_event_once_and_counts_as_nobody(
+    ward: Ward, now: datetime, gateway: HttpServer, hook: ContactPoint
+) -> None:
     row = make_escalation(ward, now)
     for _ in range(3):
         advance_due(now=now)
         deliver_due(now=now)
-    heard = [request.json for request in gateway.requests if request.path == "/hook"]
-    assert [(one["type"], one["data"]["step"], one["data"]["reference"]) for one in heard] == [
-        ("escalation_page", 0, row.reference)
-    ]
+    assert heard(gateway) == [(1, "escalation.opened", "paging"), (2, "escalation.step_paged", "paging")]
     told = row.events.get(kind="step_paged").data["to"]
     assert len(told) == 3
+    acknowledge(escalation=row, eta_minutes=20, by=make_actor(ward.first, "surgeon"), now=now)
+    deliver_due(now=now)
+    assert heard(gateway)[2:] == [(3, "escalation.acknowledged", "acknowledged")]
+    body = b"".join(request.body for request in gateway.requests if request.path == "/hook").decode()
+    assert row.reference in body
+    assert ward.first.get_full_name() not in body
+
+
+def test_an_answer_cancels_no_webhook(ward: Ward, now: datetime, gateway: HttpServer, hook: ContactPoint) -> None:
+    row = make_escalation(ward, now)
+    advance_due(now=now)
+    acknowledge(escalation=row, eta_minutes=20, by=make_actor(ward.first, "surgeon"), now=now)
+    deliver_due(now=now)
+    assert [kind for _, kind, _ in heard(gateway)] == [
+        "escalation.opened",
+        "escalation.step_paged",
+        "escalation.acknowledged",
+    ]
+
+
+def test_who_lost_an_address_is_told_by_what_is_left(
+    ward: Ward, now: datetime, gateway: HttpServer, settings: Any
+) -> None:
+    make_contact(ward.first, "sms", "+905550000007", 0)
+    make_contact(ward.first, "email", "first@example.org", 1)
+    settings.SMS_OK_PATH, settings.SMS_BAD_NUMBER_VALUES = "status", ["unknown_number"]
+    gateway.answer(200, {"status": "unknown_number"})
+    make_escalation(ward, now)
+    advance_due(now=now)
+    deliver_due(now=now)
+    told = [letter for letter in mail.outbox if "no longer" in str(letter.subject)]
+    assert [(letter.to, "+905550000007" in str(letter.body)) for letter in told] == [(["first@example.org"], True)]
 
 
 def test_the_page_of_the_case_says_what_became_of_each_message(
