@@ -25,16 +25,15 @@ from clinic.channels.apprise import scheme_of
 from clinic.channels.webhook import new_secret
 from clinic.lib.outgoing import NotAllowed, check_url
 from clinic.lib.problems import Invalid, Refused, TooMany
-from clinic.models import Actor, ContactPoint, Shift, Site, User
+from clinic.models import Actor, ContactPoint, Site, User
 from clinic.queries.contacts import configured
+from clinic.queries.coverage import called_soon
 from clinic.vocabulary import Channel
 
 MOST = 8
 CODE_LIFE = timedelta(minutes=15)
 CODE_TRIES = 5
 BETWEEN_MESSAGES = timedelta(seconds=20)
-#: Somebody whose shift begins within this time counts as on call where their last address goes.
-SOON = timedelta(days=14)
 NUMBER = re.compile(r"^\+[1-9][0-9]{7,14}$")
 MESSAGE = {
     "not_a_url": gettext_lazy(
@@ -246,7 +245,7 @@ def remove_contact(*, point: ContactPoint, by: Actor, now: datetime, anyway: boo
     with recording(by=by, now=now) as trail:
         if point.user is not None:
             User.objects.select_for_update(no_key=True).get(pk=point.user.pk)
-            if not anyway and _is_last(point) and _on_call(point.user, now):
+            if not anyway and _is_last(point) and called_soon(now, user=point.user):
                 detail = _("You are on call, and no page would reach you any more. Add another address first.")
                 raise Refused("last_while_on_call", detail)
         _remove(point, trail, now)
@@ -257,10 +256,6 @@ def _is_last(point: ContactPoint) -> bool:
         return False
     others = ContactPoint.objects.kept().filter(user=point.user, verified_at__isnull=False, disabled_at=None)
     return not any(configured(Channel(one.kind)) or settings.DEMO for one in others.exclude(pk=point.pk))
-
-
-def _on_call(user: User, now: datetime) -> bool:
-    return Shift.objects.filter(user=user, period__overlap=(now, now + SOON)).exists()
 
 
 def _remove(point: ContactPoint, trail: Recording, now: datetime) -> None:

@@ -15,7 +15,7 @@ from django.db.utils import IntegrityError
 from clinic.actions.people import add_person
 from clinic.channels.receipts import receipt_path
 from clinic.lib.clock import database_now
-from clinic.models import AuditEntry, ContactPoint, Notification, Site, User
+from clinic.models import AuditEntry, ContactPoint, Notification, ShiftOverride, Site, User
 from clinic.queries.coverage import coverage
 from clinic.vocabulary import Role
 from complications.actions.sweeping import deliver_due
@@ -168,7 +168,15 @@ def test_the_last_verified_address_of_somebody_on_call_goes_only_on_purpose(as_:
     client = as_(surgeon)
     point = make_contact(surgeon, "email", "me@example.org")
     make_contact(surgeon, "sms", "+905550000001", 1, verified_at=None)
-    make_shift(site, surgeon)
+    now = database_now()
+    # Not by a shift of their own: somebody's place was taken over.
+    ShiftOverride.objects.create(
+        site=site,
+        post="on_call_spine",
+        user=surgeon,
+        period=(now + timedelta(days=3), now + timedelta(days=4)),
+        created_at=now,
+    )
     refused = call(client, "DELETE", f"/me/contacts/{point.public_id}/")
     assert (refused.status_code, refused.json()["code"]) == (409, "last_while_on_call")
     assert call(client, "DELETE", f"/me/contacts/{point.public_id}/?anyway=1").status_code == 204
@@ -227,7 +235,7 @@ def test_the_site_sees_whom_no_page_would_reach(
     make_shift(site, nobody, "nurse_in_charge")
     make_contact(surgeon, "email", "s@example.org", disabled_at=now, disabled_reason="gone")
     stranger = make_user(site, "nurse")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         rows = coverage(site, now)
     found = {row.user: row.wrong for row in rows}
     assert found == {
