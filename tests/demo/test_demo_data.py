@@ -28,6 +28,7 @@ from clinic.queries import verify_audit
 from clinic.queries.rota import read_rota
 from clinic.vocabulary import Anaesthesia, Indication, Post
 from complications.models import Complication, Escalation, FollowUp
+from complications.queries.coverage import check_coverage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -104,6 +105,13 @@ def test_every_post_is_staffed_from_a_month_ago_to_a_year_ahead() -> None:
             on_duty = {(row.post, row.rank) for row in read_rota(site, at).on_duty(at)}
             assert {post for post, _ in on_duty} == set(Post), (site.code, days)
             assert (Post.ON_CALL_SPINE, 2) in on_duty
+
+
+def test_the_rota_of_the_demo_has_nothing_to_mend() -> None:
+    call_command("demo", "seed")
+    for site in Site.objects.all():
+        found = check_coverage(site, database_now())
+        assert found.red == [], site.code
 
 
 def test_today_has_a_list_of_everything_in_mixed_phases() -> None:
