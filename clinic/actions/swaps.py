@@ -11,7 +11,7 @@ from clinic.actions.audit import Recording, recording
 from clinic.actions.rota import Span, add_override, check_place, check_span
 from clinic.lib.problems import Denied, Invalid, NotFound, Refused
 from clinic.lib.transitions import move
-from clinic.models import Actor, ShiftSwap, Site, User
+from clinic.models import Actor, ShiftOverride, ShiftSwap, Site, User
 from clinic.queries.rota import read_rota
 from clinic.vocabulary import SWAP_ARROWS, SwapStatus
 
@@ -116,6 +116,7 @@ def _carry_out(row: ShiftSwap, by: Actor, now: datetime) -> None:
         _must_hold(row.site, row.asked, back)
     for one, user in ((part, row.asked), (back, row.proposed_by)):
         if one is not None:
+            _make_room(row.site, one, by, now)
             add_override(
                 site=row.site,
                 post=one.post,
@@ -126,6 +127,34 @@ def _carry_out(row: ShiftSwap, by: Actor, now: datetime) -> None:
                 swap=row,
                 by=by,
                 now=now,
+            )
+
+
+def _make_room(site: Site, part: Part, by: Actor, now: datetime) -> None:
+    """Cut the part out of overrides that stand there: whoever holds a place by one may pass a piece of it on."""
+    start, end = part.span
+    standing = ShiftOverride.objects.filter(
+        site=site, post=part.post, rank=part.rank, period__overlap=TimestamptzRange(start, end)
+    ).standing()
+    for row in standing.select_for_update():
+        lower, upper = row.period.lower, row.period.upper
+        if lower < start:
+            row.period = TimestamptzRange(lower, start)
+            row.save(update_fields=["period"])
+        else:
+            row.cancelled_at, row.cancelled_by = now, by.user
+            row.save(update_fields=["cancelled_at", "cancelled_by"])
+        if upper > end:
+            ShiftOverride.objects.create(
+                site=site,
+                post=row.post,
+                rank=row.rank,
+                user_id=row.user_id,
+                period=TimestamptzRange(end, upper),
+                reason=row.reason,
+                swap_id=row.swap_id,
+                created_at=now,
+                created_by=by.user,
             )
 
 

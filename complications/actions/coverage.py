@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
@@ -11,6 +12,8 @@ from clinic.models import Actor, Membership, Notification, Site, User
 from clinic.vocabulary import Role
 from complications.queries.coverage import Coverage, check_coverage
 from complications.queries.recipients import reached_by
+
+log = logging.getLogger("complications.coverage")
 
 SYSTEM = Actor.system("coverage")
 #: The day's message is written after this time of the site: at night nobody mends a rota.
@@ -24,14 +27,21 @@ def tell_coverage(*, now: datetime) -> int:
     """
     count = 0
     for site in Site.objects.order_by("pk"):
-        local = now.astimezone(ZoneInfo(site.timezone))
-        reference = f"coverage:{site.public_id}:{local.date().isoformat()}"
-        if local.time() < FROM or Notification.objects.filter(reference=reference).exists():
-            continue
-        found = check_coverage(site, now)
-        if found.red:
-            count += _tell(found, reference, now)
+        try:
+            count += _check(site, now)
+        except Exception:
+            # One site whose policy or zone cannot be read never keeps the others from being checked.
+            log.exception("coverage_not_checked", extra={"site": site.code})
     return count
+
+
+def _check(site: Site, now: datetime) -> int:
+    local = now.astimezone(ZoneInfo(site.timezone))
+    reference = f"coverage:{site.public_id}:{local.date().isoformat()}"
+    if local.time() < FROM or Notification.objects.filter(reference=reference).exists():
+        return 0
+    found = check_coverage(site, now)
+    return _tell(found, reference, now) if found.red else 0
 
 
 def _tell(found: Coverage, reference: str, now: datetime) -> int:

@@ -314,6 +314,36 @@ def test_an_exchange_moves_both_or_neither(people: Any) -> None:
     assert (on_call(site, hours(3)), on_call(site, hours(27))) == (second, first)
 
 
+def test_what_one_took_over_can_be_passed_on_in_part(people: Any) -> None:
+    site, first, second, _ = people
+    third = make_user(site, Role.SURGEON)
+    plan(site, first)
+    answer_swap(swap=swap(site, first, second, end=12), accept=True, by=make_actor(second), now=hours(-1))
+    part = Part(SPINE, 1, (hours(4), hours(8)))
+    row = propose_swap(site=site, giver=second, asked=third, part=part, back=None, by=make_actor(second), now=hours(-1))
+    answer_swap(swap=row, accept=True, by=make_actor(third), now=hours(-1))
+    assert [on_call(site, hours(at)) for at in (1, 2, 4, 7, 8, 11, 12)] == [
+        first,
+        second,
+        third,
+        third,
+        second,
+        second,
+        first,
+    ]
+    back = propose_swap(
+        site=site,
+        giver=third,
+        asked=second,
+        part=Part(SPINE, 1, (hours(4), hours(8))),
+        back=None,
+        by=make_actor(third),
+        now=hours(-1),
+    )
+    answer_swap(swap=back, accept=True, by=make_actor(second), now=hours(-1))
+    assert on_call(site, hours(5)) == second
+
+
 def test_a_declined_or_withdrawn_swap_changes_nothing(people: Any) -> None:
     site, first, second, _ = people
     plan(site, first)

@@ -158,6 +158,14 @@ def test_the_administrators_are_told_once_a_day_while_something_is_red(ward: War
         assert all(deliver(key=key, now=now) for key in claim_due(now=now + timedelta(days=2)))
 
 
+def test_a_site_that_cannot_be_checked_never_keeps_the_others_from_it(ward: Ward, now: datetime) -> None:
+    other = whole(make_ward(now), now)
+    Site.objects.filter(pk=ward.site.pk).update(timezone="Mars/Base")
+    Shift.objects.filter(user=other.first).delete()
+    assert tell_coverage(now=now) == 1
+    assert Notification.objects.get(kind="coverage_red").recipient == other.manager
+
+
 def test_the_command_exits_with_one_while_something_is_red(capsys: Any) -> None:
     now = database_now()
     ward = whole(make_ward(now), now)
