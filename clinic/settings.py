@@ -241,6 +241,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {
     "sweep": {"task": "complications.sweep", "schedule": 2.0, "options": {"expires": 10}},
     "remind": {"task": "complications.remind", "schedule": 5.0, "options": {"expires": 20}},
     "sweep-plans": {"task": "complications.sweep_plans", "schedule": 60.0, "options": {"expires": 60}},
+    "tell-swaps": {"task": "complications.tell_swaps", "schedule": 60.0, "options": {"expires": 60}},
     "check-coverage": {"task": "complications.check_coverage", "schedule": 600.0, "options": {"expires": 500}},
     "abandoned-exports": {"task": "clinic.end_abandoned_exports", "schedule": 300.0, "options": {"expires": 200}},
     "sweep-unsigned": {"task": "checklists.sweep_unsigned", "schedule": 60.0, "options": {"expires": 60}},

@@ -10,6 +10,7 @@ from clinic.lib.clock import database_now
 from complications.actions.clock_jumps import set_back
 from complications.actions.coverage import tell_coverage
 from complications.actions.heartbeat import beat
+from complications.actions.swap_notices import tell_swaps
 from complications.actions.sweeping import advance, deliver_due, deliver_keys, remind, sweep_plans
 
 
@@ -54,3 +55,9 @@ def plan_unsigned() -> int:
 def check_rotas() -> int:
     """Tell the administrators of a rota with gaps, once a day."""
     return tell_coverage(now=database_now())
+
+
+@shared_task(name="complications.tell_swaps")
+def tell_of_swaps() -> int:
+    """Write to who is asked to swap, and to who asked."""
+    return tell_swaps(now=database_now())
