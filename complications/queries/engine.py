@@ -15,24 +15,30 @@ from complications.models import EngineHeartbeat, Escalation, FollowUp, Timer
 
 #: Seconds: after this without a finished sweep pages turn red; after that the service counts as down.
 STALE_AFTER_S, DOWN_AFTER_S = 30, 60
+#: The rows of EngineHeartbeat that are no engine: when everything open was audited last, and was found well last.
+AUDIT, CLEAN_AUDIT = "audit", "clean_audit"
 
 
 def engine_health() -> dict[str, Any]:
     """Return `engine_age_s` (since the last finished sweep, None when none ever did) and `oldest_due_age_s`.
 
-    The status is `degraded` while the engine is silent for 30 s or something is overdue by that, `down` after 60 s of
-    an overdue page: it is asked by /healthz and by the red banner of every page.
+    The status is `degraded` while the engine is silent for 30 s, something is overdue by that or the last audit of all
+    open cases was not clean, `down` after 60 s of an overdue page: it is asked by /healthz and by the red banner of
+    every page. `clean_audit_age_s` and `audit_breaches` are of that audit: numbers by reason, no case.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         now: datetime = cursor.fetchone()[0]
-    beats = list(EngineHeartbeat.objects.all())
+    rows = {beat.name: beat for beat in EngineHeartbeat.objects.all()}
+    audited, clean = rows.pop(AUDIT, None), rows.pop(CLEAN_AUDIT, None)
+    breaches = read_note(audited.note) if audited else {}
+    beats = list(rows.values())
     newest = max((beat.finished_at for beat in beats), default=None)
     age = None if newest is None else max(0.0, (now - newest).total_seconds())
     late = oldest_due(now)
     overdue = 0.0 if late is None else max(0.0, (now - late).total_seconds())
     status = "ok"
-    if age is None or age > STALE_AFTER_S or overdue > STALE_AFTER_S:
+    if age is None or age > STALE_AFTER_S or overdue > STALE_AFTER_S or breaches:
         status = "degraded"
     if overdue > DOWN_AFTER_S:
         status = "down"
@@ -42,7 +48,15 @@ def engine_health() -> dict[str, Any]:
         "oldest_due_age_s": round(overdue, 1),
         "engines": {beat.name: round((now - beat.finished_at).total_seconds(), 1) for beat in beats},
         "took_over": sum(beat.took_over for beat in beats),
+        "clean_audit_age_s": None if clean is None else round((now - clean.finished_at).total_seconds(), 1),
+        "audit_breaches": breaches,
     }
+
+
+def read_note(note: str) -> dict[str, int]:
+    """Return how many things an audit found wrong, by reason, from its row's note (`overdue=2 stuck=1`)."""
+    pairs = (word.partition("=") for word in note.split())
+    return {reason: int(count) for reason, _, count in pairs if count.isdecimal()}
 
 
 def oldest_due(now: datetime) -> datetime | None:

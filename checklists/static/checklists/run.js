@@ -283,6 +283,13 @@ const readRail = async () => {
   app.railAt = Date.now();
   const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/`);
   if (status === 200) app.run.state.runs = body.results;
+  await readHealth();
+};
+/** Whether anybody pages at all: without a sweep for half a minute the phone list stands on this page, as on every other. */
+const readHealth = async () => {
+  const health = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(8000) }).then((answer) => answer.json()).catch(() => ({}));
+  const age = health.engine_age_s;
+  app.stopped = age === null || age > 30;
 };
 /** The cold start's copy. */
 const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.now() });

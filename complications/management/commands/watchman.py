@@ -22,7 +22,8 @@ from clinic.lib.clock import database_now
 from complications.actions.clock_jumps import set_back
 from complications.actions.heartbeat import beat
 from complications.actions.sweeping import advance, deliver_due, remind
-from complications.queries.engine import Overdue, due_escalations, next_due, overdue
+from complications.queries.audit_open import OpenAudit, audit_open
+from complications.queries.engine import AUDIT, CLEAN_AUDIT, Overdue, due_escalations, next_due, overdue
 
 log = logging.getLogger("complications.watchman")
 
@@ -30,6 +31,7 @@ TAKE_OVER_AFTER = timedelta(seconds=5)
 # What was handed over is asked for again after this time; how often everything that is overdue is looked for.
 ASK_AGAIN_S = 0.1
 ROUND_EVERY_S = 1.0
+AUDIT_EVERY_S = 10.0
 HEARTBEAT_EVERY_S = 60.0
 
 
@@ -76,7 +78,9 @@ class Watchman:
         self.publisher = Publisher()
         self.published: dict[int, datetime] = {}
         self.took_over = 0
+        self.next_audit = 0.0
         self.next_heartbeat = 0.0
+        self.found = ""
         self.next_round = 0.0
         self.listener: psycopg.Connection[Any] | None = None
 
@@ -112,7 +116,9 @@ class Watchman:
         late = overdue(now - TAKE_OVER_AFTER)
         done = self.take_over(late, now) if late.any else 0
         beat(name="watchman", now=database_now(), took_over=done)
-        self.fetch_heartbeat(late)
+        if monotonic() >= self.next_audit:
+            self.next_audit = monotonic() + AUDIT_EVERY_S
+            self.audit()
 
     def publish(self, due: dict[int, datetime], now: datetime) -> None:
         """Hand to Celery what has not been handed over yet for the same due time."""
@@ -144,21 +150,41 @@ class Watchman:
             self.listener.close()
             self.listener = None
 
-    def fetch_heartbeat(self, late: Overdue) -> None:
-        """Fetch the external heartbeat address once a minute, while nothing is overdue."""
-        if not settings.HEARTBEAT_URL or late.any or monotonic() < self.next_heartbeat:
+    def audit(self) -> OpenAudit:
+        """Look at all that is open, keep what was found, and tell the outside world only when all of it is well."""
+        now = database_now()
+        found = audit_open(now)
+        beat(name=AUDIT, now=now, note=found.note())
+        if found.clean:
+            beat(name=CLEAN_AUDIT, now=now)
+        if found.note() != self.found:
+            # Said once for each thing that is found, not every ten seconds.
+            self.found = found.note()
+            if found.clean:
+                log.info("audit_clean_again", extra={"open": found.open})
+            else:
+                log.error("audit_not_clean", extra={"open": found.open, **found.breaches})
+        self.fetch_heartbeat(found)
+        return found
+
+    def fetch_heartbeat(self, found: OpenAudit) -> None:
+        """Fetch the external heartbeat address once a minute after a clean audit; say why not after any other."""
+        if not settings.HEARTBEAT_URL or monotonic() < self.next_heartbeat:
             return
         self.next_heartbeat = monotonic() + HEARTBEAT_EVERY_S
+        if not found.clean:
+            log.error("heartbeat_withheld", extra=found.breaches)
+            return
         threading.Thread(target=fetch, args=(settings.HEARTBEAT_URL,), daemon=True).start()
 
 
 def fetch(url: str) -> None:
     """Fetch the dead man's switch; a failure is only logged, its absence is the alarm."""
-    if not url.startswith("https://"):
+    if not url.startswith("https://") and not (settings.ALLOW_PRIVATE_ADDRESSES and url.startswith("http://")):
         log.error("heartbeat_not_https")
         return
     try:
-        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - https only, from the settings
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - from the settings, and checked above
             pass
     except OSError as error:
         log.warning("heartbeat_failed", extra={"error": type(error).__name__})

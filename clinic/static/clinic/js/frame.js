@@ -21,16 +21,17 @@ async function listen() {
     else delete root.dataset.state;
     if (engine !== undefined && engine !== null) {
       if (age) age.textContent = seconds(engine);
-      beat.lastElementChild.textContent = beat.dataset.ok.replace("%s", seconds(engine));
+      if (beat) beat.lastElementChild.textContent = beat.dataset.ok.replace("%s", seconds(engine));
     }
-    beat.classList.remove("off");
+    beat?.classList.remove("off");
   } catch {
+    if (!beat) return;
     beat.lastElementChild.textContent = beat.dataset.off;
     beat.classList.add("off");
   }
 }
 
-if (beat) {
+if (beat || age) {
   setInterval(() => { if (!document.hidden) listen(); }, HEALTH_EVERY_MS);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) listen(); });
 }
