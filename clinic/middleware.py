@@ -87,7 +87,7 @@ class MatrixMiddleware:
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponseBase | None:
         """Refuse before the view runs; `request.caller` is set for those that go on."""
-        if request.path.startswith("/api/v1/"):
+        if request.path.startswith("/api/v1/") or request.path == "/metrics":
             return None
         match = request.resolver_match
         caller = session_caller(request)

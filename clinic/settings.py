@@ -49,6 +49,10 @@ EXPORTS = ["clinic.exports.ground.DATASETS", "complications.exports.DATASETS", "
 AUDIT_STREAMS = ["complications.exports.AUDIT_STREAMS"]
 # Dotted strings of the probes that /healthz asks, on whatever floor they live.
 HEALTH_PROBES: list[str] = ["complications.queries.engine_health"]
+# Dotted strings of what each floor tells a monitoring system at /metrics.
+METRIC_SOURCES = [f"{package}.queries.metrics.families" for package in HOUSE]
+# The bearer secret of that system; without one only API tokens with metrics:read and administrators get in.
+METRICS_TOKEN = env.secret("METRICS_TOKEN", least=24)
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -7,7 +7,7 @@ from django.utils.module_loading import import_string
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from clinic.api import contacts as contacts_api
-from clinic.api import exports, patients, rota, rota_import, session, tokens
+from clinic.api import exports, metrics, patients, rota, rota_import, session, tokens
 from clinic.pages import audit, contacts, health, home, inbox, preferences
 from clinic.pages import exports as exports_page
 from clinic.pages import rota as rota_pages
@@ -52,6 +52,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 ]
 page_urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
+    path("metrics", metrics.MetricsView.as_view(), name="api-metrics"),
     path("", home.home, name="page-home"),
     path("inbox/", inbox.inbox, name="page-inbox"),
     path("rota/import/", rota_import_page.rota_import, name="page-rota-import"),

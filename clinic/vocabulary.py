@@ -194,6 +194,7 @@ class Scope(StrEnum):
     EXPORTS_READ = "exports:read"
     EXPORTS_IDENTIFIED = "exports:identified"
     AUDIT_READ = "audit:read"
+    METRICS_READ = "metrics:read"
 
 
 #: From which state of a swap an answer leads where.

@@ -76,6 +76,14 @@ def url(name: str) -> str:
     return value
 
 
+def secret(name: str, *, least: int) -> str:
+    """Return a secret of at least `least` characters, or an empty text; raise ImproperlyConfigured for a shorter one."""
+    value = os.environ.get(name, "").strip()
+    if value and len(value) < least:
+        raise ImproperlyConfigured(f"{name} is too short to be a secret: use at least {least} random characters.")
+    return value
+
+
 def owner_url(embedded: str) -> str:
     """Return the URL that migrations use: DATABASE_OWNER_URL, or the embedded server's where no URL is given at all."""
     if url := os.environ.get("DATABASE_OWNER_URL"):
