@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from checklists.models import IdentityCheck, Run
 from checklists.rules.identity import compare
 from clinic.actions.audit import recording
-from clinic.lib.problems import Invalid
+from clinic.lib.problems import Invalid, Refused
 from clinic.models import Actor, Tablet
 from complications.actions.reporting import draft_complication
 
@@ -40,11 +40,12 @@ def check_identity(
     """Compare two identifiers with the booked patient and keep what came of it, never what was typed.
 
     A mismatch is kept like a match; where the person says that it is another patient (`other_patient`), a near miss is
-    drafted as well, for the operator to confirm. Raise Invalid where fewer than two were said. A repeat changes nothing.
+    drafted as well, for the operator to confirm. Raise Invalid where fewer than two were said. A repeat changes nothing;
+    another list's id is Refused (`other_content`).
     """
-    known = IdentityCheck.objects.filter(public_id=check, run=run).first()
+    known = IdentityCheck.objects.filter(public_id=check).first()
     if known is not None:
-        return known
+        return _again(known, run)
     patient = run.procedure.patient
     found = dict(said.compared or ()) or compare(
         said.values,
@@ -78,7 +79,7 @@ def check_identity(
                     recorded_at=now,
                 )
         except IntegrityError:
-            return IdentityCheck.objects.get(public_id=check, run=run)
+            return _again(IdentityCheck.objects.get(public_id=check), run)
         subject = f"run:{run.public_id}"
         trail.add(
             stream=f"procedure:{run.procedure.public_id}",
@@ -103,6 +104,12 @@ def check_identity(
                 now=now,
             )
     return row
+
+
+def _again(known: IdentityCheck, run: Run) -> IdentityCheck:
+    if known.run_id != run.pk:
+        raise Refused("other_content", "Another check was sent under this id. Make a new id for it.")
+    return known
 
 
 def _when(said: datetime | None, now: datetime) -> datetime:

@@ -63,7 +63,8 @@ def confirm_run(*, run: Run, said: Confirmed, by: Actor, now: datetime) -> None:
         lock(run)
         if run.ask_again_since is None:
             return
-        differing = _differing(look_at(run, now), said)
+        evaluation = look_at(run, now)
+        differing = _differing(evaluation, said)
         if differing:
             raise Refused(
                 "not_confirmed",
@@ -78,7 +79,11 @@ def confirm_run(*, run: Run, said: Confirmed, by: Actor, now: datetime) -> None:
             stream=f"procedure:{run.procedure.public_id}",
             action="run.confirmed",
             subject=f"run:{run.public_id}",
-            data={"phase": run.phase, "levels": sorted(said.levels), "sides": dict(said.sides)},
+            data={
+                "phase": run.phase,
+                "levels": list(evaluation.levels),
+                "sides": {level: side for level, side in said.sides.items() if level in evaluation.levels},
+            },
         )
 
 

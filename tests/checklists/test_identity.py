@@ -151,6 +151,13 @@ def test_what_a_tablet_compared_without_a_network_is_kept_when_it_is_heard_of(
     assert check(client, runs["intra"], compared={"shoe_size": True, "name": True}).status_code == 400
 
 
+def test_an_id_stands_for_one_check_of_one_list(as_: LogIn, nurse: User, runs: dict[str, Run]) -> None:
+    client, patient = as_(nurse), runs["pre"].procedure.patient
+    said = {"id": str(uuid.uuid4()), "name": patient.display_name, "mrn": patient.mrn}
+    assert [check(client, runs[phase], **said).status_code for phase in ("pre", "pre", "intra")] == [201, 201, 409]
+    assert IdentityCheck.objects.count() == 1
+
+
 def test_no_check_is_ever_changed(runs: dict[str, Run]) -> None:
     now = database_now()
     row = IdentityCheck.objects.create(
