@@ -52,12 +52,13 @@ class Form:
 def read_local(text: str, field: str, zone: ZoneInfo) -> datetime:
     """Return the UTC instant of a time typed on the wall clock; raise Invalid naming the field."""
     try:
-        return local_instant(datetime.fromisoformat(text).replace(tzinfo=None), zone)
+        moment = datetime.fromisoformat(text).replace(tzinfo=None)
+        if not 1970 <= moment.year <= 9000:
+            raise Invalid.field(field, "no_such_time", _("That year is not one to plan in."))
+        return local_instant(moment, zone)
     except ValueError as error:
         wrong = _("That time does not exist: the clocks go forward then.") if "clocks" in str(error) else ""
         raise Invalid.field(field, "no_such_time", wrong or _("Give a day and a time.")) from None
-    except OverflowError:
-        raise Invalid.field(field, "no_such_time", _("Give a day and a time.")) from None
 
 
 def local_text(moment: datetime, zone: ZoneInfo) -> str:

@@ -165,6 +165,7 @@ def test_the_simulator_shows_the_ladder_and_sends_nothing(as_: Clients, ward: Wa
     assert "Reaches nobody" in page
     wrong = text(client, "/escalations/simulation/?tier=t9&at=soon")
     assert "Choose one of those" in wrong
+    assert "That year is not one to plan in." in text(client, "/escalations/simulation/?at=9999-12-31T23:00")
     assert not Escalation.objects.exists()
     assert not Notification.objects.exists()
 
