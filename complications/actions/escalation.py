@@ -10,6 +10,7 @@ from clinic.actions.audit import Recording, recording
 from clinic.actions.notification import cancel_unsent
 from clinic.lib.problems import Denied, FieldError, Invalid, Refused
 from clinic.models import Actor, User
+from clinic.queries.rota import read_rota
 from complications.actions.engine import advance_due
 from complications.actions.examination import deficit_of, examine, refuse_unreadable
 from complications.actions.paging import send, tell_user
@@ -181,6 +182,8 @@ def hand_over(*, escalation: Escalation, to: User, by: Actor, now: datetime) -> 
             raise Invalid.field("to", "same_person", "Name somebody else.")
         if not may_answer(row, to):
             raise Invalid.field("to", "not_a_surgeon", f"{to.get_full_name()} is not a surgeon of this site.")
+        if read_rota(row.site, now).is_away(to.pk, now):
+            raise Invalid.field("to", "on_leave", f"{to.get_full_name()} is on leave. Name somebody who is there.")
         recipient = Recipient("handover", to.get_full_name(), user=to)
         if not recipient.is_within_reach:
             raise Invalid.field("to", "not_reachable", f"{to.get_full_name()} has no address to which a page could go.")

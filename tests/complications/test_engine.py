@@ -9,11 +9,12 @@ from clinic.actions.notification import claim_due, deliver
 from clinic.actions.procedures import record_exam
 from clinic.actions.rota import add_leave, add_override
 from clinic.lib.clock import database_now
+from clinic.lib.problems import Invalid
 from clinic.models import Notification, Shift, User
 from clinic.vocabulary import ExamKind, Post, Role
 from complications.actions.drafts import draft_complication
 from complications.actions.engine import advance_due
-from complications.actions.escalation import acknowledge, arrive
+from complications.actions.escalation import acknowledge, arrive, hand_over
 from complications.actions.follow_up import plan_follow_ups
 from complications.actions.heartbeat import beat
 from complications.actions.policy import set_policy
@@ -438,3 +439,13 @@ def test_an_override_is_paged_instead_of_the_shift_from_its_first_minute_on(ward
     advance_due(now=after(now, 5))
     assert other in paged(row)
     assert ward.second not in paged(row)
+
+
+def test_a_case_is_not_handed_over_to_somebody_on_leave(ward: Ward, now: datetime) -> None:
+    off(ward, ward.second, now)
+    row = make_escalation(ward, now)
+    acknowledge(escalation=row, eta_minutes=5, by=ward.by(ward.first), now=after(now, 1))
+    with pytest.raises(Invalid) as refusal:
+        hand_over(escalation=fresh(row), to=ward.second, by=ward.by(ward.first), now=after(now, 2))
+    assert refusal.value.errors[0].code == "on_leave"
+    hand_over(escalation=fresh(row), to=ward.head, by=ward.by(ward.first), now=after(now, 2))
