@@ -65,6 +65,8 @@ class Line:
     red: bool
     post: str
     rank: int
+    pathway: str
+    tiers: tuple[str, ...]
     sentence: str
     start: datetime
     end: datetime
@@ -233,7 +235,8 @@ def _line(one: Finding, found: Coverage, caller: Caller) -> Line:
         zone = ZoneInfo(caller.place.timezone)
         span = {"start": local_text(one.start, zone), "end": local_text(one.end, zone)}
         href = f"{reverse('page-rota-override-new')}?{urlencode({'post': one.post, 'rank': one.rank, **span})}"
-    return Line(one.red, one.post, one.rank, sentence(one, found.name(one.person)), one.start, one.end, href)
+    words = sentence(one, found.name(one.person))
+    return Line(one.red, one.post, one.rank, one.pathway, one.tiers, words, one.start, one.end, href)
 
 
 def sentence(one: Finding, name: str) -> str:

@@ -57,8 +57,10 @@ def test_the_calendar_says_who_is_on_call_and_that_nothing_is_missing(as_: Clien
 
 def test_a_gap_is_shown_in_red_with_the_way_to_mend_it(as_: Clients, ward: Ward) -> None:
     Shift.objects.filter(user=ward.second).delete()
+    Shift.objects.filter(user__in=[ward.head, ward.manager]).delete()
     page = text(as_(ward.manager), "/rota/?days=7")
     assert "Nobody is on call." in page
+    assert "Spine (Emergency, Urgent, Prompt, Routine).</b> Step 3 of the ladder would be skipped." in page
     assert "/rota/overrides/?post=on_call_spine&amp;rank=2" in page
 
 
