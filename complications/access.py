@@ -6,7 +6,7 @@ from uuid import UUID
 
 from clinic.access import Caller
 from clinic.lib.problems import NotFound
-from complications.models import Complication, Escalation, FollowUp
+from complications.models import Complication, Drill, Escalation, FollowUp
 
 
 def access_complication(caller: Caller, public_id: UUID | str) -> Complication:
@@ -29,6 +29,15 @@ def access_escalation(caller: Caller, public_id: UUID | str) -> Escalation:
     if row is None:
         raise NotFound
     return row
+
+
+def access_drill(caller: Caller, public_id: UUID | str) -> Drill:
+    """Return a drill of the caller's site; raise NotFound otherwise, for a case of a patient as well."""
+    rows = Drill.objects.filter(escalation__site=caller.place, escalation__public_id=public_id)
+    drill = rows.select_related("escalation__site", "escalation__responsible", "escalation__opened_by").first()
+    if drill is None:
+        raise NotFound
+    return drill
 
 
 def access_follow_up(caller: Caller, public_id: UUID | str) -> FollowUp:

@@ -3,11 +3,12 @@
 from django.urls import URLPattern, URLResolver, path
 
 from complications.api import complications as complications_api
+from complications.api import drills as drills_api
 from complications.api import escalations as escalations_api
 from complications.api import follow_ups
 from complications.api import intervals as intervals_api
 from complications.api import rota as rota_api
-from complications.pages import escalations, intervals, links, log, phone, policy, report
+from complications.pages import drills, escalations, intervals, links, log, phone, policy, report
 from complications.pages import rota as rota_pages
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -19,6 +20,9 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
         complications_api.VersionsView.as_view(),
         name="api-complication-versions",
     ),
+    path("drills/", drills_api.DrillsView.as_view(), name="api-drills"),
+    path("drills/<uuid:public_id>/", drills_api.DrillView.as_view(), name="api-drill"),
+    path("drills/<uuid:public_id>/end/", drills_api.DrillEndView.as_view(), name="api-drill-end"),
     path("escalations/", escalations_api.EscalationsView.as_view(), name="api-escalations"),
     path("escalations/intervals/", intervals_api.IntervalsView.as_view(), name="api-escalation-intervals"),
     path("escalations/policy/", escalations_api.PolicyView.as_view(), name="api-escalation-policy"),
@@ -70,6 +74,9 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("complications/new/", report.report, name="page-complication-new"),
     path("complications/<uuid:public_id>/", log.complication, name="page-complication"),
     path("escalations/", escalations.escalations, name="page-escalations"),
+    path("escalations/drills/", drills.drills, name="page-drills"),
+    path("escalations/drills/<uuid:public_id>/", drills.drill, name="page-drill"),
+    path("escalations/drills/<uuid:public_id>/end/", drills.end, name="page-drill-end"),
     path("escalations/sw.js", phone.worker, name="page-phone-worker"),
     path("escalations/app.webmanifest", phone.manifest, name="page-phone-manifest"),
     path("escalations/simulation/", rota_pages.simulation, name="page-escalation-simulation"),

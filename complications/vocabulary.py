@@ -122,7 +122,8 @@ OPEN_ESCALATIONS = (
 
 #: paging → acknowledged → at_bedside → decided → closed; no arrival or a worse report leads back to paging.
 ESCALATION_ARROWS: dict[str, frozenset[str]] = {
-    "paging": frozenset({"acknowledged", "at_bedside", "raised_in_error"}),
+    # Only a drill closes without an answer.
+    "paging": frozenset({"acknowledged", "at_bedside", "raised_in_error", "closed"}),
     "acknowledged": frozenset({"acknowledged", "paging", "at_bedside", "decided", "closed", "raised_in_error"}),
     "at_bedside": frozenset({"acknowledged", "decided", "closed", "raised_in_error"}),
     "decided": frozenset({"paging", "acknowledged", "decided", "closed", "transferred", "raised_in_error"}),

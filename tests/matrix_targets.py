@@ -29,8 +29,10 @@ from clinic.models import (
     User,
 )
 from clinic.vocabulary import Role
+from complications.actions.drills import start_drill
 from complications.actions.follow_up import plan_follow_ups
 from complications.models import Complication, Escalation, FollowUp
+from complications.vocabulary import Pathway, Tier
 from tests.make import (
     make_actor,
     make_contact,
@@ -177,6 +179,19 @@ ARGUMENTS["api-definition"] = lambda place: {"sha256": place["run"].definition.s
 SAME_EVERYWHERE |= {"api-definition"}
 BODIES["api-run-events"] = lambda place: {"events": []}
 BODIES["api-run-pauses"] = lambda place: {"kind": "paused"}
+
+
+@record("drill")
+def _drill(place: Place) -> Escalation:
+    administrator = make_actor(place.people["administrator"])
+    drilled = {"tier": Tier.T0, "pathway": Pathway.SPINE, "announced": True, "by": administrator}
+    return start_drill(site=place.site, now=database_now(), **drilled)  # type: ignore[arg-type]
+
+
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["drill"].public_id}
+    for name in ("api-drill", "api-drill-end", "page-drill", "page-drill-end")
+}
 
 
 @record("complication")

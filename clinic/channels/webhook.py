@@ -45,6 +45,8 @@ def payload(message: Notification) -> bytes:
     }
     stamp = message.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z")
     kind = f"escalation.{context['what']}" if message.kind == "escalation_event" else message.kind
+    # A machine that lights a lamp must not take a drill for a case.
+    kind = f"drill.{kind}" if context.get("drill") else kind
     return json.dumps({"type": kind, "timestamp": stamp, "data": data}, separators=(",", ":")).encode()
 
 

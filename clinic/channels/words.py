@@ -16,6 +16,9 @@ from clinic.models import Notification
 #: Lengths of the site's name that are tried until a text message is one message.
 SITE_LENGTHS = (60, 30, 16, 8, 0)
 
+#: With this word every message of a drill begins, whatever the language: it must be known from a real page at a glance.
+DRILL = "DRILL"
+
 
 @dataclass(frozen=True)
 class Short:
@@ -31,9 +34,17 @@ def words(message: Notification) -> tuple[str, str]:
     """Return subject and body in the recipient's language, from templates/notices/<kind>.subject and .txt."""
     context = {**message.context, "message": message, "base_url": settings.BASE_URL}
     with override(message.language):
-        subject = render_to_string(f"notices/{message.kind}.subject", context)
-        body = render_to_string(f"notices/{message.kind}.txt", context)
+        subject = _labelled(message, render_to_string(f"notices/{message.kind}.subject", context))
+        body = _labelled(message, render_to_string(f"notices/{message.kind}.txt", context))
     return " ".join(subject.split()), body.strip() + "\n"
+
+
+def _labelled(message: Notification, text: str) -> str:
+    """Return the words of a drill with that word before everything else, in every language and by every channel."""
+    if not message.context.get("drill"):
+        return text
+    word = _("drill")
+    return f"{DRILL} ({word}): {text.lstrip()}" if word != "drill" else f"{DRILL}: {text.lstrip()}"
 
 
 def short(message: Notification, *, site: int | None = None) -> Short:
@@ -45,7 +56,7 @@ def short(message: Notification, *, site: int | None = None) -> Short:
     if site is not None and isinstance(context.get("site"), str):
         context["site"] = context["site"][:site].strip()
     with override(message.language):
-        subject = " ".join(render_to_string(f"notices/{message.kind}.subject", context).split())
+        subject = " ".join(_labelled(message, render_to_string(f"notices/{message.kind}.subject", context)).split())
         try:
             link = render_to_string(f"notices/{message.kind}.link", context).strip()
         except TemplateDoesNotExist:

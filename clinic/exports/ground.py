@@ -145,6 +145,7 @@ MESSAGES = Dataset(
         Column("error", "v.error", Kind.CODE, source="notification.error"),
         Column("failure", "v.failure", Kind.CODE, source="notification.failure"),
         Column("delivered_at", "v.delivered_at", Kind.TIMESTAMP, source="notification.delivered_at"),
+        Column("drill", "COALESCE((v.context ->> 'drill')::boolean, false)", Kind.BOOLEAN, source="message of a drill"),
         Column("recipient_name", "v.recipient_name", source="notification.recipient_name", identifying=True),
         Column("address", "v.address", source="notification.address", identifying=True),
     ),

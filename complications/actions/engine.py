@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 from django.db import DatabaseError, OperationalError, connection
 
 from clinic.actions.audit import Recording, recording
+from complications.actions.drills import end_drill
 from complications.actions.opening import UNANSWERED
 from complications.actions.paging import send, tell_user
 from complications.actions.standing import ENGINE, change, lock_first, note, person
 from complications.models import Escalation, EscalationEvent
+from complications.models.escalation import OPEN
 from complications.queries.recipients import Recipient, reachable
 from complications.rules.escalation import Due, after_page, due, next_level
 from complications.rules.policy import RANKED
@@ -69,7 +71,8 @@ def _advance(key: int, now: datetime) -> bool:
             if found is None:
                 break
             _DO[found.what](row, found, now, trail)
-        change(row, now=now)
+        if row.status in OPEN:
+            change(row, now=now)
     return True
 
 
@@ -92,6 +95,10 @@ def _push_forward(key: int, error: Exception, now: datetime) -> None:
 def _page(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
     """Run the step that is due; one that reaches nobody is recorded as skipped and followed at once."""
     stands = row.standing()
+    if row.is_drill and row.step >= len(stands.policy.ladder(stands.tier, stands.pathway).steps):
+        # The backstop was called as well, and had the time until the repeat: a drill ends, a case would never.
+        end_drill(row, cause="drill_unanswered", by=ENGINE, now=now, trail=trail)
+        return
     posts = stands.policy.ladder(stands.tier, stands.pathway).recipients(row.step)
     if row.status != EscalationStatus.PAGING.value:
         # Somebody answered who cannot operate: only those who can go on being called.

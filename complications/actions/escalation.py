@@ -11,10 +11,11 @@ from clinic.actions.notification import cancel_unsent
 from clinic.lib.problems import Denied, FieldError, Invalid, Refused
 from clinic.models import Actor, User
 from clinic.queries.rota import read_rota
+from complications.actions.drills import end_drill
 from complications.actions.engine import advance_due
 from complications.actions.examination import deficit_of, examine, refuse_unreadable
 from complications.actions.paging import send, tell_user
-from complications.actions.standing import change, lock, note, person, refuse_closed
+from complications.actions.standing import change, lock, note, person, refuse_closed, refuse_drill
 from complications.models import Escalation
 from complications.queries.recipients import Recipient, may_answer
 from complications.rules.decision import Decided, Unreadable, read_decision
@@ -55,6 +56,8 @@ def acknowledge(*, escalation: Escalation, eta_minutes: int, by: Actor, now: dat
             )
         else:
             refusal = _acknowledge(row, user, eta_minutes, by, now, trail)
+            if row.is_drill and refusal is None and not row.cannot_operate:
+                end_drill(row, cause="drill_answered", by=by, now=now, trail=trail)
     if refusal is not None:
         raise refusal
     return row
@@ -138,6 +141,7 @@ def arrive(
     moment = _not_in_the_future(at, now, "at")
     with recording(by=by, now=now) as trail:
         row = lock(escalation.public_id)
+        refuse_drill(row)
         refuse_closed(row)
         who = surgeon or (actor if may_answer(row, actor) else row.responsible)
         if who is None:
@@ -173,6 +177,7 @@ def hand_over(*, escalation: Escalation, to: User, by: Actor, now: datetime) -> 
     actor = _person(by)
     with recording(by=by, now=now) as trail:
         row = lock(escalation.public_id)
+        refuse_drill(row)
         refuse_closed(row)
         if row.status == S.PAGING.value or row.responsible is None:
             raise Refused("nobody_responsible", "Nobody has answered yet: take responsibility before handing over.")
@@ -207,6 +212,7 @@ def record_milestone(
     moment = _not_in_the_future(at, now, "at")
     with recording(by=by, now=now) as trail:
         row = lock(escalation.public_id)
+        refuse_drill(row)
         late = row.status == S.CLOSED.value and kind in _AFTER_CLOSURE
         if not late:
             refuse_closed(row)
@@ -261,6 +267,7 @@ def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: d
     user = _person(by)
     with recording(by=by, now=now) as trail:
         row = lock(escalation.public_id)
+        refuse_drill(row)
         refuse_closed(row)
         if not may_answer(row, user):
             raise Denied("not_a_surgeon", "Only a surgeon of this site decides.")
@@ -297,7 +304,7 @@ def _examined(row: Escalation, decided: Decided, by: Actor, now: datetime) -> Es
     if decided.data.get("pvr_ml") is not None:
         exam.setdefault("pvr_ml", decided.data["pvr_ml"])
     refuse_unreadable(exam)
-    worse = deficit_of(row.procedure, exam, now=now) if decided.decision is Decision.NO_DEFICIT else ""
+    worse = deficit_of(row.case, exam, now=now) if decided.decision is Decision.NO_DEFICIT else ""
     if worse:
         detail = f"The examination shows a deficit ({worse}): choose another decision, or correct the examination."
         raise Invalid.field("decision", "contradicts_examination", detail)
@@ -327,6 +334,7 @@ def raise_in_error(*, escalation: Escalation, reason: str, by: Actor, now: datet
         raise Invalid.field("reason", "missing", "Say why this was raised in error.")
     with recording(by=by, now=now) as trail:
         row = lock(escalation.public_id)
+        refuse_drill(row)
         refuse_closed(row)
         if not may_answer(row, user):
             raise Denied("not_a_surgeon", "Only a surgeon of this site may withdraw an escalation.")

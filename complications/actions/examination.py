@@ -13,6 +13,7 @@ from clinic.models import Actor, Procedure
 from clinic.vocabulary import ExamKind
 from complications.actions.assessment import EXAM_KEYS, assess, neuro_of_exam
 from complications.actions.reporting import raise_triggers
+from complications.actions.standing import refuse_drill
 from complications.models import Escalation
 from complications.rules.report import Trouble, read_exam, read_neuro
 
@@ -26,12 +27,13 @@ def examine(
     observation, not a report: without a baseline what is normal fires nothing. `attended`: the surgeon who found it
     decides in the same act. Raise Invalid when nothing was examined or a value cannot be read.
     """
+    refuse_drill(escalation)
     refuse_unreadable(exam)
     if not exam or neuro_of_exam(exam).is_empty:
         raise Invalid.field("exam", "missing", "Nothing was examined yet: fill at least one value.")
     with recording(by=by, now=now):
         record_exam(
-            procedure=escalation.procedure,
+            procedure=escalation.case,
             kind=ExamKind.REVIEW,
             exam=dict(exam),
             source=escalation.reference,
@@ -40,7 +42,7 @@ def examine(
             now=now,
         )
         raise_triggers(
-            procedure=escalation.procedure,
+            procedure=escalation.case,
             triggers=[],
             source=escalation.reference,
             occurred_at=now,

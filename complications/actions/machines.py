@@ -32,6 +32,7 @@ def tell_machines(row: Escalation, event: EscalationEvent, *, now: datetime) -> 
         "seq": event.seq,
         "status": row.status,
         "post": "machine",
+        **({"drill": True} if row.is_drill else {}),
     }
     messages = [
         Message(

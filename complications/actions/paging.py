@@ -47,6 +47,7 @@ def send(
         "pathway": row.pathway,
         "path": f"/escalations/{row.public_id}/",
         "call_back": row.site.first_phone[1],
+        **({"drill": True} if row.is_drill else {}),
         **(words or {}),
     }
     messages: list[Message] = []

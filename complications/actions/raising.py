@@ -8,7 +8,7 @@ from clinic.actions.audit import recording
 from clinic.lib.problems import Invalid, Refused
 from clinic.models import Actor
 from complications.actions.opening import Finding, open_or_join
-from complications.actions.standing import lock, refuse_closed
+from complications.actions.standing import lock, refuse_closed, refuse_drill
 from complications.models import Escalation
 from complications.rules.verdict import FiredTrigger
 from complications.vocabulary import Pathway, Setting, Tier
@@ -24,6 +24,7 @@ def raise_tier(*, escalation: Escalation, tier: Tier, reason: str, by: Actor, no
         raise Invalid.field("reason", "missing", "Say in a few words what makes it more urgent.")
     with recording(by=by, now=now) as trail:
         row = lock(escalation.public_id)
+        refuse_drill(row)
         refuse_closed(row)
         if not tier.worse_than(Tier(row.tier)):
             raise Refused("not_worse", f"This case is {Tier(row.tier).label} already; a tier never falls.")
@@ -35,4 +36,4 @@ def raise_tier(*, escalation: Escalation, tier: Tier, reason: str, by: Actor, no
             source=row.reference,
             found_at=now,
         )
-        return open_or_join(procedure=row.procedure, finding=finding, by=by, now=now, trail=trail)
+        return open_or_join(procedure=row.case, finding=finding, by=by, now=now, trail=trail)

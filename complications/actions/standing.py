@@ -129,6 +129,12 @@ def person(user: User | None) -> dict[str, str] | None:
     return None if user is None else {"user": user.username, "name": user.get_full_name()}
 
 
+def refuse_drill(row: Escalation) -> None:
+    """Raise Refused for a drill: nobody lies in a bed, and it ends with the answer."""
+    if row.is_drill:
+        raise Refused("drill", "This is a drill: there is no patient, and it ends as soon as a surgeon answers.")
+
+
 def refuse_closed(row: Escalation) -> None:
     """Raise Refused for an escalation that nobody watches any more."""
     if not EscalationStatus(row.status).is_open:

@@ -92,7 +92,7 @@ class EscalationsView(APIView):
     def get(self, request: Request) -> Response:
         """Answer `{results}`: open ones first, the worst tier first. `status=open` means every open state."""
         caller = caller_of(request)
-        rows = Escalation.objects.at_site(caller.place)
+        rows = Escalation.objects.at_site(caller.place).cases()
         if caller.own_only:
             rows = rows.filter(procedure__operator=caller.person)
         if status := request.query_params.get("status"):

@@ -128,10 +128,11 @@ CLOCK: dict[str, Any] = {
 }
 LINE: dict[str, Any] = {
     **BRIEF,
-    "procedure": "uuid",
-    "patient": PATIENT,
+    "is_drill": "flag",
+    "procedure": "uuid?",
+    "patient": Maybe(PATIENT),
     "room": "text?",
-    "operator": PERSON,
+    "operator": Maybe(PERSON),
     "triggers": [{"trigger": "text", "tier": Tier, "reason": "text"}],
     "chips": ["text"],
     "opened_at": "instant",
@@ -152,6 +153,17 @@ LINE: dict[str, Any] = {
     "next_clock": Maybe({"name": "text", "limit_at": "instant", "state": "text"}),
     "last_failure": "text?",
 }
+DRILL: dict[str, Any] = {
+    "id": "uuid",
+    "reference": "text",
+    "tier": Tier,
+    "pathway": "text",
+    "status": "text",
+    "announced": "flag",
+    "started_at": "instant",
+    "ended_at": "instant?",
+    "passed": "flag?",
+}
 EXAM: dict[str, Any] = {"kind": "text", "occurred_at": "instant", "exam": "object", "source": "text"}
 WHOLE: dict[str, Any] = {
     **LINE,
@@ -161,7 +173,7 @@ WHOLE: dict[str, Any] = {
     "time_scale": "integer",
     "decision_data": "object",
     "levels": ["text"],
-    "kind": "text",
+    "kind": "text?",
     "emergency_department": "text",
     "phone_list": ["object"],
     "complications": [{"id": "uuid", "type": "text?", "level": "text?"}],

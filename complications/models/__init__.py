@@ -1,6 +1,7 @@
 """The tables of the middle floor."""
 
 from complications.models.complications import Complication, grade_columns
+from complications.models.drill import Drill
 from complications.models.engine import EngineHeartbeat, Timer
 from complications.models.escalation import AcknowledgeLink, Escalation, EscalationEvent, EscalationPolicy
 from complications.models.follow_up import ContactAttempt, FollowUp
@@ -9,6 +10,7 @@ __all__ = [
     "AcknowledgeLink",
     "Complication",
     "ContactAttempt",
+    "Drill",
     "EngineHeartbeat",
     "Escalation",
     "EscalationEvent",

@@ -56,6 +56,10 @@ class EscalationQuerySet(models.QuerySet["Escalation"]):
         """Return the site's escalations."""
         return self.filter(site=site)
 
+    def cases(self) -> Self:
+        """Return those of patients: no drill."""
+        return self.filter(is_drill=False)
+
     def open(self) -> Self:
         """Return those that the engine still watches."""
         return self.filter(status__in=OPEN)
@@ -86,7 +90,10 @@ class Escalation(models.Model):
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="escalations")
-    procedure = models.ForeignKey(Procedure, on_delete=models.PROTECT, related_name="escalations")
+    procedure = models.ForeignKey(
+        Procedure, on_delete=models.PROTECT, related_name="escalations", null=True, help_text="none for a drill"
+    )
+    is_drill = models.BooleanField(default=False, help_text="synthetic: the real ladder for nobody's patient")
     complications = models.ManyToManyField(Complication, related_name="escalations")
     pathway = models.CharField(max_length=10)
     tier = models.CharField(max_length=2)
@@ -144,6 +151,14 @@ class Escalation(models.Model):
             models.UniqueConstraint(
                 fields=["procedure", "pathway"], condition=Q(status__in=OPEN), name="escalation_one_open_per_pathway"
             ),
+            # A drill has no procedure and so no patient, and no case is one: they can never be mixed.
+            models.CheckConstraint(
+                condition=Q(is_drill=True, procedure__isnull=True) | Q(is_drill=False, procedure__isnull=False),
+                name="escalation_drill_has_no_procedure",
+            ),
+            models.UniqueConstraint(
+                fields=["site"], condition=Q(is_drill=True, status__in=OPEN), name="escalation_one_open_drill"
+            ),
             models.CheckConstraint(
                 condition=~Q(status__in=OPEN) | Q(next_due_at__isnull=False), name="escalation_open_is_watched"
             ),
@@ -161,6 +176,13 @@ class Escalation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tier} {self.public_id}"
+
+    @property
+    def case(self) -> Procedure:
+        """The procedure of a case; raise ValueError for a drill, which has none."""
+        if self.procedure is None:
+            raise ValueError("A drill has no procedure.")
+        return self.procedure
 
     @property
     def reference(self) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -22,6 +22,7 @@ from complications.actions.declining import decline
 from complications.actions.escalation import acknowledge, arrive, decide, hand_over, raise_in_error, record_milestone
 from complications.actions.examination import examine
 from complications.actions.raising import raise_tier
+from complications.actions.standing import refuse_drill
 from complications.models import Escalation
 from complications.pages.exam import ExamForm, read_exam_form, read_measured
 from complications.pages.view import EscalationView
@@ -35,7 +36,7 @@ def escalations(request: HttpRequest) -> HttpResponse:
     """Show the open ones, worst first; `?status=all` shows all, newest first, in keyset pages."""
     caller: Caller = request.caller  # type: ignore[attr-defined]
     now = database_now()
-    rows = Escalation.objects.at_site(caller.place).for_display().prefetch_related("procedure__levels")
+    rows = Escalation.objects.at_site(caller.place).cases().for_display().prefetch_related("procedure__levels")
     if caller.own_only:
         rows = rows.filter(procedure__operator=caller.person)
     everything = request.GET.get("status") == "all"
@@ -53,7 +54,8 @@ def escalations(request: HttpRequest) -> HttpResponse:
         {
             "rows": [EscalationView(row, caller, now) for row in shown],
             "status": "all" if everything else "open",
-            "open_count": Escalation.objects.at_site(caller.place).open().count(),
+            "open_count": Escalation.objects.at_site(caller.place).cases().open().count(),
+            "may_see_drills": verdict("page-drills", "GET", caller) == "allow",
             "may_see_intervals": verdict("page-escalation-intervals", "GET", caller) in {"allow", "own"},
             "next": shown[-1].pk if everything and len(found) > PAGE else None,
             "now": now,
@@ -65,7 +67,10 @@ def escalation(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show one on a phone."""
     caller: Caller = request.caller  # type: ignore[attr-defined]
     now = database_now()
-    view = EscalationView(access_escalation(caller, public_id), caller, now)
+    row = access_escalation(caller, public_id)
+    if row.is_drill:
+        return redirect("page-drill", public_id=public_id)
+    view = EscalationView(row, caller, now)
     return render(request, "complications/escalation.html", {**view.context(), "etas": (0, 10, 20, 30)})
 
 
@@ -189,6 +194,7 @@ def examination(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Examine with the baseline beside each value; a worse finding raises the tier and pages."""
     caller: Caller = request.caller  # type: ignore[attr-defined]
     row = access_escalation(caller, public_id)
+    refuse_drill(row)
     now = database_now()
     if request.method == "POST":
         try:
@@ -199,7 +205,7 @@ def examination(request: HttpRequest, public_id: UUID) -> HttpResponse:
         else:
             return _back(request, public_id, None, _("Examination recorded."))
     view = EscalationView(row, caller, now)
-    form = ExamForm(row.procedure, request.POST.dict() if request.method == "POST" else {})
+    form = ExamForm(row.case, request.POST.dict() if request.method == "POST" else {})
     return render(request, "complications/escalation_exam.html", {**view.context(), "exam": form})
 
 
@@ -207,6 +213,7 @@ def decision(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Record what the surgeon decides, and why."""
     caller: Caller = request.caller  # type: ignore[attr-defined]
     row = access_escalation(caller, public_id)
+    refuse_drill(row)
     now = database_now()
     given: dict[str, Any] = request.POST.dict() if request.method == "POST" else {}
     errors: list[Any] = []

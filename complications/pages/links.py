@@ -59,6 +59,7 @@ def _state(link: AcknowledgeLink, now: datetime) -> dict[str, Any]:
         "state": "open" if usable else "gone",
         "detail": _("It was used, has expired, or the case is closed."),
         "page": reverse("page-escalation", args=[row.public_id]),
+        "drill": row.is_drill,
         "tier": row.tier,
         "tone": {"t0": "red", "t1": "red", "t2": "look"}.get(row.tier, "calm"),
         "site": row.site.name,

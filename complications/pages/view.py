@@ -135,7 +135,7 @@ class EscalationView:
     @property
     def age(self) -> int:
         """Years at the procedure."""
-        return self.row.procedure.age_years
+        return self.row.case.age_years
 
     @cached_property
     def clocks(self) -> list[ClockLine]:
@@ -334,7 +334,7 @@ class EscalationView:
         return {
             "escalation": self.row,
             "page": self,
-            "procedure": self.row.procedure,
-            "patient": self.row.procedure.patient,
+            "procedure": self.row.case,
+            "patient": self.row.case.patient,
             "now": self.now,
         }

@@ -64,15 +64,19 @@ def brief(row: Escalation, now: datetime) -> dict[str, Any]:
 
 def line(row: Escalation, now: datetime) -> dict[str, Any]:
     """Return one row of the list (load it with `for_display`)."""
-    patient = row.procedure.patient
+    procedure = row.procedure
+    patient = procedure.patient if procedure else None
     stands = row.standing()
     running = [clock for clock in clocks(stands) if clock.met_at is None and clock.limit is not None]
     return {
         **brief(row, now),
-        "procedure": str(row.procedure.public_id),
-        "patient": {"mrn": patient.mrn, "name": patient.display_name, "birth_date": patient.birth_date.isoformat()},
-        "room": row.procedure.room.code if row.procedure.room else None,
-        "operator": person(row.procedure.operator),
+        "is_drill": row.is_drill,
+        "procedure": str(procedure.public_id) if procedure else None,
+        "patient": {"mrn": patient.mrn, "name": patient.display_name, "birth_date": patient.birth_date.isoformat()}
+        if patient
+        else None,
+        "room": procedure.room.code if procedure and procedure.room else None,
+        "operator": person(procedure.operator) if procedure else None,
         "triggers": row.triggers,
         "chips": row.chips,
         "opened_at": row.opened_at,
@@ -102,7 +106,7 @@ def line(row: Escalation, now: datetime) -> dict[str, Any]:
 def whole(row: Escalation, now: datetime) -> dict[str, Any]:
     """Return everything about one escalation: clocks, steps, messages, events, examinations."""
     events = list(EscalationEvent.objects.filter(escalation=row).select_related("actor").order_by("seq"))
-    exams = NeuroExam.objects.filter(procedure=row.procedure)
+    exams = NeuroExam.objects.filter(procedure__isnull=False, procedure=row.procedure)
     complications = Complication.objects.filter(escalations=row).order_by("recorded_at")
     return {
         **line(row, now),
@@ -111,8 +115,8 @@ def whole(row: Escalation, now: datetime) -> dict[str, Any]:
         "policy_version": row.policy_version,
         "time_scale": row.policy.get("time_scale", 1),
         "decision_data": row.decision_data,
-        "levels": [level.level for level in row.procedure.levels.all()],
-        "kind": row.procedure.kind,
+        "levels": [level.level for level in row.procedure.levels.all()] if row.procedure else [],
+        "kind": row.procedure.kind if row.procedure else None,
         "emergency_department": row.site.emergency_department,
         "phone_list": row.site.phone_list,
         "complications": [

@@ -39,13 +39,13 @@ INTERVALS: dict[str, tuple[str, str]] = {
 }
 
 # A raise empties some columns of the case; its events keep the first page, answer and arrival. The decision is the one
-# that stands. Times on the way are in `milestones`. What was raised in error measures nothing.
+# that stands. Times on the way are in `milestones`. What was raised in error, and a drill, measures nothing.
 _MOMENTS = """
 WITH cases AS MATERIALIZED (
     SELECT e.id, e.tier, e.opened_at AT TIME ZONE %(zone)s AS here, e.onset_at AS onset, e.opened_at AS report,
            e.decided_at AS decision, (e.milestones->>'imaging_requested')::timestamptz AS imaging_request,
            (e.milestones->>'imaging_done')::timestamptz AS imaging, (e.milestones->>'incision')::timestamptz AS incision
-    FROM complications_escalation e WHERE {which} AND e.status <> 'raised_in_error'
+    FROM complications_escalation e WHERE {which} AND e.status <> 'raised_in_error' AND NOT e.is_drill
 ), firsts AS (
     SELECT v.escalation_id,
            min(v.at) FILTER (WHERE v.kind = 'step_paged') AS page,

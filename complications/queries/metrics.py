@@ -19,7 +19,7 @@ BOUNDS = (60, 120, 300, 600, 900, 1800, 3600, 7200, 86400)
 
 OPEN = """
 SELECT tier, status, count(*) FROM complications_escalation
-WHERE status IN ('paging', 'acknowledged', 'at_bedside', 'decided') GROUP BY 1, 2
+WHERE status IN ('paging', 'acknowledged', 'at_bedside', 'decided') AND NOT is_drill GROUP BY 1, 2
 """
 # The first answer, whatever came after it: a raise empties the case's own column. A demo's compressed hours measure nothing.
 ANSWERS = f"""
@@ -27,7 +27,7 @@ WITH answers AS (
     SELECT e.tier, extract(epoch FROM a.at - e.opened_at) AS took FROM clinic_site s CROSS JOIN LATERAL (
         SELECT id, tier, opened_at FROM complications_escalation
         WHERE site_id = s.id AND opened_at > statement_timestamp() - interval '{WINDOW_DAYS} days'
-              AND status <> 'raised_in_error') e
+              AND status <> 'raised_in_error' AND NOT is_drill) e
     CROSS JOIN LATERAL (
         SELECT min(at) AS at FROM complications_escalationevent
         WHERE escalation_id = e.id AND kind IN ('acknowledged', 'arrived')) a

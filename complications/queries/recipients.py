@@ -58,13 +58,16 @@ class Recipient:
         return bool(self.ways())
 
 
-def on_duty(site: Site, post: str, procedure: Procedure, now: datetime, rota: Rota | None = None) -> list[User]:
+def on_duty(site: Site, post: str, procedure: Procedure | None, now: datetime, rota: Rota | None = None) -> list[User]:
     """Return the people who hold `post` at the site now, as the rota says; nobody who is on leave.
 
+    A drill has no procedure, and so nobody stands as its operator.
     `rota` is one already read that reaches to `now`: whoever asks for several posts reads it once.
     """
     rota = rota or read_rota(site, now)
     if post == "operator":
+        if procedure is None:
+            return []
         operator = procedure.operator
         return [operator] if operator.is_active and not rota.is_away(operator.pk, now) else []
     if post in RANKED:
@@ -72,7 +75,7 @@ def on_duty(site: Site, post: str, procedure: Procedure, now: datetime, rota: Ro
     return rota.holders_of(post, now)
 
 
-def freeze(site: Site, procedure: Procedure, now: datetime, rota: Rota | None = None) -> dict[str, list[int]]:
+def freeze(site: Site, procedure: Procedure | None, now: datetime, rota: Rota | None = None) -> dict[str, list[int]]:
     """Return who holds every post now: a rota that is emptied later strands no running escalation."""
     rota = rota or read_rota(site, now)
     return {post: [user.pk for user in on_duty(site, post, procedure, now, rota)] for post in POSTS}

@@ -237,5 +237,5 @@ def test_the_page_shows_the_groups_and_costs_no_query_for_a_case(
 
 def test_a_cases_own_intervals_stand_on_its_timeline(ward: Ward, as_: LogIn, now: datetime) -> None:
     row = case(ward, now, decision=20)
-    page = as_(ward.first).get(f"/procedures/{row.procedure.public_id}/")
+    page = as_(ward.first).get(f"/procedures/{row.case.public_id}/")
     assert "Answer to bedside" in page.content.decode()
