@@ -4,7 +4,7 @@
 #   make test     everything that a check can show
 #   make check    format, lint, types, import contracts, migrations, deployment check
 #   make quick    lint and the fast tests of what differs from main, for the loop while writing
-#   make bench    the benchmarks, as ratios; make faults: the long kill campaign
+#   make bench    the benchmarks, as ratios; make faults: the long campaigns of faults
 #   make lock     pin the requirements again after requirements*.in changed
 #
 # VENV=dir uses another virtual environment, PYTHON=path another interpreter.
@@ -33,6 +33,10 @@ TESTS ?= tests
 WORKERS ?= auto
 # The walk through the whole authorization matrix belongs to `make test`.
 QUICK := not browser and not service and not faults and not matrix and not fuzz
+
+# What `make test` runs in a short form and `make faults` in full: random histories, a crash at every statement.
+LONGER := tests/complications/test_escalation_history.py tests/complications/test_crash_points.py \
+	tests/checklists/test_sync_model.py
 
 .PHONY: help run test check quick bench faults lock format clean
 
@@ -70,7 +74,10 @@ bench: $(DEV)
 	@$(PY) -m bench $(BENCH)
 
 faults: $(DEV)
-	@FAULTS=long $(PY) -m pytest -s -m faults $(TESTS)
+	@status=0; \
+	FAULTS=long $(PY) -m pytest -n $(WORKERS) $(LONGER) || status=1; \
+	FAULTS=long $(PY) -m pytest -s -m faults $(TESTS) || status=1; \
+	exit $$status
 
 format: $(DEV)
 	@$(BIN)/ruff check --quiet --fix --select I,UP,RET,SIM,PIE . ; $(BIN)/ruff format --quiet .
