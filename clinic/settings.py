@@ -196,6 +196,15 @@ STATIC_ROOT = DATA_DIR / "static"
 # Tests serve the files as they lie in the packages; the service serves hashed copies that `manage.py prepare` collects.
 TESTS = env.flag("CLINIC_TESTS", default=False)
 WHITENOISE_USE_FINDERS = TESTS
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+# What is joined into one script and one sheet, because its page must start fast (clinic/lib/bundles.py).
+STATIC_BUNDLES = {
+    "checklists/run-page": {
+        "script": "checklists/run.js",
+        "sheets": ["clinic/tokens.css", "clinic/components.css", "clinic/run.css", "checklists/tablet.css"],
+    },
+}
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder", "clinic.lib.bundles.BundleFinder"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

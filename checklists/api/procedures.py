@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from checklists.actions.opening import open_procedure
-from checklists.api.shapes import BOOKED, PROCEDURE, RUN_LINE, TIMELINE
+from checklists.api.shapes import BOOKED, NO_GATE, PROCEDURE, RUN_LINE, TIMELINE
 from checklists.queries.procedures import day_bounds, procedure_body, timeline
 from checklists.queries.runs import run_lines
 from clinic.access import access_colleague, access_procedure
@@ -210,11 +210,13 @@ class ProcedureTimelineView(APIView):
 class ProcedureRunsView(APIView):
     """GET /procedures/{id}/runs/: the six lists and the follow-ups' forms; writes nothing."""
 
-    @described("List the runs of a procedure", gives={"results": [RUN_LINE]})
+    @described("List the runs of a procedure", gives={"results": [RUN_LINE]}, query=NO_GATE)
     def get(self, request: Request, public_id: UUID) -> Response:
-        """Answer `{results: [{id, phase, status, definition, progress, gate}]}`."""
+        """Answer `{results: [{id, phase, status, definition, progress, gate}]}`; `gate=0` leaves the gates out."""
         procedure = access_procedure(caller_of(request), public_id)
-        return Response({"results": run_lines(procedure, database_now())})
+        return Response(
+            {"results": run_lines(procedure, database_now(), with_gate=request.query_params.get("gate") != "0")}
+        )
 
 
 def _displayed(procedure: Procedure) -> Procedure:

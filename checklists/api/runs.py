@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from checklists.access import access_definition, access_run
-from checklists.api.shapes import GATE, RUN
+from checklists.api.shapes import GATE, NO_GATE, RUN
 from checklists.queries.identity import known_until
 from checklists.queries.runs import etag_of, gate_now, look_at, run_body
 from clinic.access import Caller, ticket_for
@@ -25,24 +25,28 @@ LANGUAGES = ("en", "tr")
 
 
 class RunView(APIView):
-    """GET /runs/{id}/?language=&definition=0: everything that the tablet draws."""
+    """GET /runs/{id}/?language=&definition=0&gate=0: everything that the tablet draws."""
 
     @described(
-        "Read a run", gives=RUN, query={"language": "en or tr", "definition": "0 leaves the text of the list out"}
+        "Read a run",
+        gives=RUN,
+        query={"language": "en or tr", "definition": "0 leaves the text of the list out", **NO_GATE},
     )
     def get(self, request: Request, public_id: UUID) -> Response:
-        """Answer the run with an ETag; 304 while nothing changed. `definition=0` leaves the list's text out."""
+        """Answer the run with an ETag; 304 while nothing changed. `definition=0` leaves the list's text out, `gate=0` the gate."""
         caller = caller_of(request)
         run = access_run(caller, public_id)
         now, language = database_now(), language_of(request, caller)
         with_definition = request.query_params.get("definition") != "0"
-        tag = etag_of(run, now=now, language=f"{language}{with_definition:d}", user=caller.user)
+        with_gate = request.query_params.get("gate") != "0"
+        tag = etag_of(run, now=now, language=f"{language}{with_definition:d}{with_gate:d}", user=caller.user)
         headers = {"ETag": tag}
         if tag in request.headers.get("If-None-Match", ""):
             return Response(status=304, headers=headers)
         record_read(caller, f"procedure:{run.procedure.public_id}", now)
         ticket = (caller.person.username, ticket_for(caller.person))
-        body = run_body(run, now=now, language=language, with_definition=with_definition, ticket=ticket)
+        parts = {"with_definition": with_definition, "with_gate": with_gate}
+        body = run_body(run, now=now, language=language, **parts, ticket=ticket)
         body["identity_until"] = known_until(run, user=caller.user, tablet=caller.tablet, now=now)
         return Response(body, headers=headers)
 

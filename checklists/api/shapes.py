@@ -19,6 +19,8 @@ BLOCKER = {
     "owed": "flag",
 }
 GATE = {"open": "flag", "blockers": [BLOCKER], "overridden": [BLOCKER], "debt": [BLOCKER]}
+# The query parameter of a program that works the gate out itself, as tablets do.
+NO_GATE = {"gate": "0 leaves out what stands between a list and its signatures"}
 PROGRESS = {"answered": "integer", "required": "integer"}
 DEFINITION = {"id": "text", "version": "text", "sha256": "sha256"}
 PERSON = {"user": "text", "name": "text"}
@@ -91,7 +93,7 @@ RUN_LINE = {
     "debt_due_at": "instant?",
     "definition": DEFINITION,
     "progress": PROGRESS,
-    "gate": GATE,
+    "gate": Maybe(GATE),
 }
 ANSWER = {
     **KEY,
@@ -157,7 +159,7 @@ RUN = {
     "proposals": "object",
     "answers": [ANSWER],
     "conflicts": [{**KEY, "heads": [{"event": "uuid", "value": "any", "actor": "text?", "occurred_at": "instant"}]}],
-    "blockers": [BLOCKER],
+    "blockers": Maybe([BLOCKER]),
     "beside": [BLOCKER],
     "identity_until": "instant?",
     "waiting": [

@@ -6,6 +6,7 @@ sealed cache. Everything that the service worker keeps is named here by its hash
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import tomllib
@@ -14,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
+import brotli
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -21,22 +23,16 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.csrf import ensure_csrf_cookie
-from django.views.decorators.gzip import gzip_page
 
 from checklists.access import access_run
+from checklists.models import Definition
 from complications.rules.catalogue import complications
 
-# What the first page needs, fetched side by side; LATER follows when it stands, and both are kept by the service worker.
-MODULES = [
-    f"checklists/{name}.js" for name in ("rules", "store", "queue", "dom", "model", "controls", "rows", "guard", "page")
-]
-LATER = [
-    f"checklists/{name}.js"
-    for name in ("cement", "people", "report", "others", "identity", "names", "outside", "vault")
-]
-SHEETS = ["clinic/tokens.css", "clinic/components.css", "clinic/run.css", "checklists/tablet.css"]
+# What the page starts with, and what it loads once that stands; both are kept by the service worker.
+SHEET, SCRIPT, LATER = (f"checklists/run-page{ending}" for ending in (".css", ".js", ".later.js"))
 ICONS = [
     "arrow-up", "check", "check-check", "circle", "circle-check", "circle-pause", "clock", "download", "droplet", "ellipsis", "flag",
     "hand", "history", "info", "key-round", "list-checks", "lock", "octagon", "octagon-alert", "pencil", "phone", "phone-call", "plus", "shield-check",
@@ -70,6 +66,7 @@ def sprite() -> SafeString:
     )
 
 
+@cache
 def shell_html() -> str:
     """Return the shell: the same bytes for everybody until a file of it changes."""
     return render_to_string(
@@ -77,7 +74,9 @@ def shell_html() -> str:
         {
             "product": "Vertebral augmentation",
             "skip": words()["en"]["skip"],
-            "modules": MODULES,
+            "sheet": static(SHEET),
+            "script": static(SCRIPT),
+            "later": static(LATER),
             "sprite": sprite(),
             "words": words(),
             "complications": [
@@ -87,25 +86,52 @@ def shell_html() -> str:
     )
 
 
-@gzip_page
+@cache
+def _packed(encoding: str) -> bytes:
+    """Return the shell compressed, once for each process: it holds nothing that anybody could want to guess."""
+    plain = shell_html().encode()
+    packers = {"br": brotli.compress, "gzip": gzip.compress}
+    return packers[encoding](plain) if encoding else plain
+
+
+def _shell_answer(request: HttpRequest) -> HttpResponse:
+    accepted = request.headers.get("Accept-Encoding", "")
+    encoding = next((one for one in ("br", "gzip") if re.search(rf"\b{one}\b", accepted)), "")
+    response = HttpResponse(_packed(encoding))
+    if encoding:
+        response["Content-Encoding"] = encoding
+    patch_vary_headers(response, ["Accept-Encoding"])
+    return response
+
+
 @ensure_csrf_cookie
 def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """GET /runs/{id}/: the shell; which run it shows, run.js reads from the address. 404 for another site's run."""
-    access_run(request.caller, public_id)  # type: ignore[attr-defined]
-    return HttpResponse(shell_html())
+    """GET /runs/{id}/: the shell; which run it shows, run.js reads from the address. 404 for another site's run.
+
+    What run.js will ask for first is named in a header, so that the browser fetches it while the script is on its way.
+    """
+    found = access_run(request.caller, public_id)  # type: ignore[attr-defined]
+    definition = Definition.objects.filter(pk=found.definition_id).values_list("sha256", flat=True).get()
+    asked = [
+        f"{reverse('api-run', args=[public_id])}?definition=0&gate=0",
+        reverse("api-definition", args=[definition]),
+        reverse("api-session"),
+    ]
+    response = _shell_answer(request)
+    response["Link"] = ", ".join(f"<{address}>; rel=preload; as=fetch; crossorigin" for address in asked)
+    return response
 
 
-@gzip_page
 def shell(request: HttpRequest) -> HttpResponse:
     """GET /runs/shell/: the shell as the service worker keeps it."""
-    return HttpResponse(shell_html())
+    return _shell_answer(request)
 
 
 def service_worker(request: HttpRequest) -> HttpResponse:
     """GET /sw.js: the service worker with the list of what it keeps."""
     html = shell_html()
     keep = [
-        *(static(name) for name in (*SHEETS, *MODULES, *LATER, "checklists/run.js", "clinic/icon.svg")),
+        *(static(name) for name in (SHEET, SCRIPT, LATER, "clinic/icon.svg")),
         reverse("page-manifest"),
     ]
     version = sha256("\n".join([html, *keep]).encode()).hexdigest()[:16]

@@ -79,13 +79,16 @@ def etag_of(run: Run, *, now: datetime, language: str, user: User | None) -> str
 
 
 def run_body(
-    run: Run, *, now: datetime, language: str, with_definition: bool, ticket: tuple[str, str]
+    run: Run, *, now: datetime, language: str, with_definition: bool, with_gate: bool, ticket: tuple[str, str]
 ) -> dict[str, Any]:
-    """Return a run as the tablet and the API see it. Names of persons are user names; there is no record number."""
+    """Return a run as the tablet and the API see it. Names of persons are user names; there is no record number.
+
+    A tablet leaves out the list, which it keeps, and the gate, which it works out itself.
+    """
     definition = Definition.objects.get(pk=run.definition_id)
     evaluation = look_at(run, now)
     others = beside(run, evaluation)
-    gate = gate_now(run, evaluation, others)
+    gate = gate_now(run, evaluation, others) if with_gate else None
     answers = list(
         Answer.objects.filter(run=run).select_related("actor").order_by("item", "part", "level", "side", "instance")
     )
@@ -108,7 +111,7 @@ def run_body(
         "proposals": proposals_for(run, evaluation, now),
         "answers": [answer_body(row) for row in answers],
         "conflicts": [conflict_body(row) for row in answers if row.is_conflict],
-        "blockers": [blocker.as_json() for blocker in gate.blockers],
+        "blockers": gate and [blocker.as_json() for blocker in gate.blockers],
         "beside": [blocker.as_json() for blocker in others],
         "waiting": waiting(run),
         "signatures": signatures_of(run, definition),
@@ -122,7 +125,7 @@ def run_body(
     }
 
 
-def run_line(run: Run, definition: Definition, evaluation: Evaluation, gate: Gate) -> dict[str, Any]:
+def run_line(run: Run, definition: Definition, evaluation: Evaluation, gate: Gate | None) -> dict[str, Any]:
     """Return what a list of runs shows of one."""
     return {
         "id": str(run.public_id),
@@ -138,11 +141,11 @@ def run_line(run: Run, definition: Definition, evaluation: Evaluation, gate: Gat
         "debt_due_at": run.debt_due_at,
         "definition": {"id": definition.name, "version": definition.version, "sha256": definition.sha256},
         "progress": progress_of(evaluation, run.phase).as_json(),
-        "gate": gate.as_json(),
+        "gate": gate and gate.as_json(),
     }
 
 
-def run_lines(procedure: Procedure, now: datetime) -> list[dict[str, Any]]:
+def run_lines(procedure: Procedure, now: datetime, *, with_gate: bool = True) -> list[dict[str, Any]]:
     """Return all runs of a procedure with progress and gate, from one look at its answers."""
     runs = list(Run.objects.filter(procedure=procedure).select_related("definition").in_order())
     overrides: dict[int, set[Key]] = {}
@@ -157,13 +160,15 @@ def run_lines(procedure: Procedure, now: datetime) -> list[dict[str, Any]]:
             evaluation = look_at(run, now)
         else:
             evaluation = shared = shared or evaluate(run, state)
-        gate = gate_of(
-            evaluation,
-            run.phase,
-            emergency=run.is_emergency,
-            overrides=overrides.get(run.pk, set()),
-            beside=beside(run, evaluation, runs),
-        )
+        gate = None
+        if with_gate:
+            gate = gate_of(
+                evaluation,
+                run.phase,
+                emergency=run.is_emergency,
+                overrides=overrides.get(run.pk, set()),
+                beside=beside(run, evaluation, runs),
+            )
         lines.append(run_line(run, run.definition, evaluation, gate))
     return lines
 

@@ -43,5 +43,5 @@ self.addEventListener("fetch", (event) => {
     else if (DESK.test(pathname)) event.respondWith(fetch(request).catch(async (error) => (await kept(SHELL)) ?? Promise.reject(error)));
     return;
   }
-  if (KEEP.includes(pathname)) event.respondWith(caches.match(request, { ignoreVary: true }).then((file) => file ?? fetch(request)));
+  if (KEEP.includes(pathname)) event.respondWith(caches.match(request, { ignoreVary: true, ignoreSearch: true }).then((file) => file ?? fetch(request)));
 });

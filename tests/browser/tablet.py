@@ -62,7 +62,7 @@ class Tablet:
         self.connected()
         expect(self.page.locator("#items > li").first).to_be_visible()
         if worker:
-            eventually(lambda: self.page.evaluate(KEPT) > 10, what="the shell is kept on the tablet")
+            eventually(lambda: self.page.evaluate(KEPT) > 5, what="the shell is kept on the tablet")
 
     def identify(self) -> None:
         """Say name and birth date of the patient, where the page asks for them."""

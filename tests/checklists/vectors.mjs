@@ -1,6 +1,8 @@
 // Reads one JSON request from stdin, answers with one JSON line: runs rules.js over the shared vectors and over random states.
 import { readFileSync } from "node:fs";
-import { buildIndex, evaluate, gateOf, keyFault, keyOf, keyText, progressOf, valueFault } from "../../checklists/static/checklists/rules.js";
+import { buildIndex, evaluate, gateOf, keyOf, keyText, progressOf } from "../../checklists/static/checklists/rules.js";
+import { keyFault, valueFault } from "../../checklists/static/checklists/rules_checks.js";
+import "../../checklists/static/checklists/rules_more.js";
 import { sameName } from "../../checklists/static/checklists/names.js";
 
 const request = JSON.parse(readFileSync(0, "utf8"));

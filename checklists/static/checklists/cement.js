@@ -1,9 +1,16 @@
 /** The cement moment: volumes by level and side, the mixing clock, the total, and STOP. Everything else waits. */
-import { button, clock, fill, h, icon, number, quantity, say, sheet, t, ticking } from "./dom.js";
-import { control, keypad, words } from "./controls.js";
+import { button, clock, fill, h, icon, number, quantity, say, sheet, t } from "./dom.js";
+import { control, words } from "./controls.js";
+import { keypad } from "./keypad.js";
 import { keyAt } from "./model.js";
 import { markLine, rowId } from "./rows.js";
 
+/** A running clock: "8:47", "1:02:05". */
+const ticking = (ms) => {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  const [hh, mm] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
+  return hh ? `${hh}:${`${mm}`.padStart(2, "0")}:${`${s % 60}`.padStart(2, "0")}` : `${mm}:${`${s % 60}`.padStart(2, "0")}`;
+};
 const SVG = "http://www.w3.org/2000/svg";
 const shape = (cls, d, transform) => {
   const p = document.createElementNS(SVG, "path");

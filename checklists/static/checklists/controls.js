@@ -2,12 +2,11 @@
  * What a finger touches. Each maker takes (node, give, app) and returns {el, wide?, set(answer)}: `give(value)` records
  * an answer, `set` paints one. A control never holds an answer of its own.
  */
-import { button, clock, date, fill, h, icon, localInput, number, quantity, say, sheet, t, typed, unitOf } from "./dom.js";
+import { button, clock, date, fill, h, icon, localInput, number, plainNumber, quantity, say, sheet, t, unitOf } from "./dom.js";
 import { isNA } from "./model.js";
 
 let serial = 0;
 const text = (v) => (v === undefined || v === null ? "" : `${v}`);
-const plainNumber = (v) => (v !== null && typeof v === "object" ? v.value : v);
 
 /** The words of an answer, as a person would say them. */
 export const words = (node, value) => {
@@ -114,66 +113,6 @@ const several = (node, give, app) => {
   return { el, set, wide: true };
 };
 
-/** A sheet with big keys. Resolves with a number, {value, unit} for another unit, or undefined. */
-export const keypad = (title, node, start) =>
-  sheet(
-    title,
-    (close) => {
-      let shown = start === undefined || start === null ? "" : number(plainNumber(start));
-      let fresh = true; // the first key replaces what stood there
-      const units = node.units?.length > 1 ? node.units : undefined;
-      let unit = (start && start.unit) || node.unit;
-      const out = h("output", { class: "typed", "aria-live": "polite" });
-      const tell = h("p", { class: "by" });
-      const factor = () => units?.find((u) => u.code === unit)?.factor ?? 1;
-      const value = () => typed(shown.replace(/\s/g, ""));
-      const wrong = () => {
-        const v = value() * factor();
-        if (Number.isNaN(v) || (node.type === "integer" && !Number.isInteger(value()) && factor() === 1)) return t("not_a_number");
-        return v < node.min || v > node.max ? t("out_of_range", { min: number(node.min), max: number(node.max) }) : "";
-      };
-      const paint = () => {
-        out.replaceChildren(shown || "–", " ", h("small", { text: unitOf(unit) }));
-        const v = value() * factor();
-        const unusual = v > (node.warn_high ?? Infinity) || v < (node.warn_low ?? -Infinity);
-        tell.textContent = shown && wrong() ? wrong() : unusual ? t("unusual") : t("takes", { min: number(node.min), max: number(node.max), unit: unitOf(node.unit) });
-        tell.className = shown && (wrong() || unusual) ? "by amber" : "by";
-        keep.classList.toggle("off", !shown || Boolean(wrong()));
-      };
-      const press = (key) => {
-        if (key === "⌫") shown = shown.slice(0, -1);
-        else shown = (fresh ? "" : shown) + key;
-        fresh = false;
-        paint();
-      };
-      const done = () => {
-        if (shown && !wrong()) close(unit === node.unit ? value() : { value: value(), unit });
-      };
-      const point = number(1.5).includes(",") ? "," : ".";
-      const keys = [..."789456123", node.type === "integer" && !units ? (node.min < 0 ? "-" : "") : point, "0", "⌫"];
-      const pad = h("div", { class: "pad" }, keys.map((k) => (k ? h("button", { type: "button", "aria-label": k === "⌫" ? t("delete_digit") : null, on: { click: () => press(k) } }, k) : h("span"))));
-      const keep = button(t("keep"), done, "pri wide");
-      addKeys(pad, press, done);
-      const choose = units && h("div", { class: "row" }, units.map((u) => button(unitOf(u.code), (e) => {
-        unit = u.code;
-        for (const b of e.target.parentNode.children) b.setAttribute("aria-pressed", b === e.target);
-        paint();
-      }, "chip")));
-      paint();
-      return [out, tell, choose, pad, keep];
-    },
-    { kind: "small" },
-  );
-/** A keyboard, where there is one, types into the pad as well. */
-const addKeys = (pad, press, done) =>
-  setTimeout(() =>
-    pad.closest("dialog")?.addEventListener("keydown", (e) => {
-      if (/^[\d.,-]$/.test(e.key)) press(e.key);
-      else if (e.key === "Backspace") press("⌫");
-      else if (e.key === "Enter" && e.target.tagName !== "BUTTON") done();
-    }),
-  );
-
 const numeric = (node, give, app) => {
   if (node.type === "integer" && node.min === 0 && node.max === 10 && !node.na_allowed)
     return segments(node, give, app, [...Array(11).keys()].map((value) => ({ value, label: `${value}` })), "nrs wrap");
@@ -184,6 +123,7 @@ const numeric = (node, give, app) => {
     if (v >= node.min && v <= node.max) give(v);
   };
   const value = h("button", { class: "btn val", type: "button", on: { click: async () => {
+    const { keypad } = await import("./keypad.js");
     const v = await keypad(app.name(node), node, isNA(now ?? null) ? undefined : now);
     if (v !== undefined) give(v);
   } } });

@@ -54,6 +54,8 @@ export const say = (node, field = "title") => (lang.now !== "en" && node[`${fiel
 
 export const number = (value) =>
   typeof value === "number" ? value.toLocaleString(lang.locale, { maximumFractionDigits: 3 }) : `${value}`;
+/** The number of an answer, which may name its unit. */
+export const plainNumber = (v) => (v !== null && typeof v === "object" ? v.value : v);
 /** What a person typed, decimal comma or point, as a number; NaN when it is none. */
 export const typed = (text) => (/^[-+]?\d+([.,]\d+)?$/.test(text.trim()) ? Number(text.trim().replace(",", ".")) : NaN);
 const UNITS = {
@@ -77,12 +79,6 @@ export const clock = (at, seconds = false) => {
 };
 export const date = (iso) =>
   iso && new Date(`${iso.slice(0, 10)}T12:00`).toLocaleDateString(lang.locale, { day: "numeric", month: "short", year: "numeric" });
-/** A running clock: "8:47", "1:02:05". */
-export const ticking = (ms) => {
-  const s = Math.max(0, Math.floor(ms / 1000));
-  const [hh, mm] = [Math.floor(s / 3600), Math.floor((s % 3600) / 60)];
-  return hh ? `${hh}:${two(mm)}:${two(s % 60)}` : `${mm}:${two(s % 60)}`;
-};
 /** What `<input type=datetime-local>` wants, in the tablet's own zone. */
 export const localInput = (at) => {
   const d = new Date(at);

@@ -1,5 +1,5 @@
 /** One run as the tablet knows it: definition, the server's answers, and on top of them what still waits here. */
-import { buildIndex, evaluate, gateOf, isNotApplicable as isNA, keyText, progressOf } from "./rules.js";
+import { buildIndex, evaluate, gateOf, isNotApplicable as isNA, keyText, needsMore, progressOf } from "./rules.js";
 import { call, queue, uuid7 } from "./queue.js";
 import { plain } from "./store.js";
 
@@ -10,10 +10,15 @@ export const keyAt = (node, at) => keyText(node.key({ ...NOWHERE, ...at }));
 export const definitionOf = async (sha256) => {
   const name = `definition:${sha256}`;
   const known = await plain.get(name);
-  if (known) return known;
+  if (known) return complete(known);
   const { status, body } = await call("GET", `definitions/${sha256}/`);
-  if (status === 200) await plain.put(name, body);
-  return status === 200 ? body : undefined;
+  if (status === 200) plain.put(name, body).catch(() => {});
+  return status === 200 ? complete(body) : undefined;
+};
+/** Without its functions a list would show wrong conditions: then it is as if it were not at hand yet. */
+const complete = async (definition) => {
+  if (needsMore(definition)) await import("./rules_more.js").catch(() => {});
+  return needsMore(definition) ? undefined : definition;
 };
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const NOWHERE = { level: "", side: "", instance: "" };

@@ -1,8 +1,8 @@
 /** What is read off a wristband against the patient of the list, as `checklists/rules/identity.py` compares it. */
 const TURKISH = { ı: "i", İ: "i", I: "i", ß: "ss" };
 
-export const plain = (text) => [...text.replace(/[ıİIß]/g, (letter) => TURKISH[letter]).toLowerCase().normalize("NFKD")].filter((letter) => /[\p{L}\p{N}]/u.test(letter)).join("");
-const words = (text) => text.replaceAll(",", " ").split(/\s+/).map(plain).filter(Boolean);
+export const letters = (text) => [...text.replace(/[ıİIß]/g, (letter) => TURKISH[letter]).toLowerCase().normalize("NFKD")].filter((letter) => /[\p{L}\p{N}]/u.test(letter)).join("");
+const words = (text) => text.replaceAll(",", " ").split(/\s+/).map(letters).filter(Boolean);
 
 /** Holds the name the whole family name and a given name, in any order, and nothing else? */
 export const sameName = (said, family, given) => {

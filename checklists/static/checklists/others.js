@@ -14,7 +14,7 @@ const gather = async (app, own) => {
   const list = await call("GET", `procedures/?day=${day}`);
   if (list.status !== 200) return;
   for (const procedure of list.body.results) {
-    const runs = await call("GET", `procedures/${procedure.id}/runs/`);
+    const runs = await call("GET", `procedures/${procedure.id}/runs/?gate=0`);
     if (runs.status !== 200) continue;
     // A list's conditions read the other lists of its patient: one change anywhere makes all six worth a look.
     const stamp = runs.body.results.map((r) => `${r.revision}${r.status}`).join() + lang.now + who;
@@ -22,7 +22,7 @@ const gather = async (app, own) => {
       if (run.id === own || run.phase === "follow_up") continue;
       const held = await cache.get(`run:${run.id}`);
       if (held?.stamp === stamp) continue;
-      const { status, body } = await call("GET", `runs/${run.id}/?language=${lang.now}&definition=0`);
+      const { status, body } = await call("GET", `runs/${run.id}/?language=${lang.now}&definition=0&gate=0`);
       // The ticket in it is that of the person who asked; another one may have the tablet by now.
       if (status === 0 || who !== app.session?.user) return;
       if (status === 200 && (await definitionOf(body.definition.sha256))) await cache.put(`run:${run.id}`, { ...body, runs: runs.body.results, stamp, at: Date.now() });

@@ -136,8 +136,8 @@ export const paintState = (app) => {
   const old = unsent.length && Date.now() - unsent[0].made > 600000;
   fill($("strips"), [kind, unsent.length, minutes, refused.map((e) => e.body.id), app.notes.length, app.unkept, old, app.stopped, app.phones, lang.now, app.known && app.outside?.mark(app)], () => [
     app.stopped && strip("red", "octagon-alert", t("paging_stopped"), app.phones.length ? "" : t("no_phones"), app.phones.map((p) => h("a", { class: "btn", href: `tel:${`${p.number}`.replace(/[^\d+]/g, "")}` }, icon("phone"), `${p.name} ${p.number}`))),
-    app.unkept && strip("red", "triangle-alert", t("not_kept"), t("not_kept_says"), button(t("save_file"), save, "", "download")),
-    kind === "off" && strip(old ? "red" : "", "wifi-off", t("no_network_since", { at: clock(net.since), n: minutes }), unsent.length ? t("carry_on", { n: unsent.length }) : t("carry_on_none"), unsent.length > 0 && button(t("show_n", { n: unsent.length }), () => showWaiting(app)), unsent.length > 0 && button(t("save_file"), save, "", "download")),
+    app.unkept && strip("red", "triangle-alert", t("not_kept"), t("not_kept_says"), button(t("save_file"), app.save, "", "download")),
+    kind === "off" && strip(old ? "red" : "", "wifi-off", t("no_network_since", { at: clock(net.since), n: minutes }), unsent.length ? t("carry_on", { n: unsent.length }) : t("carry_on_none"), unsent.length > 0 && button(t("show_n", { n: unsent.length }), () => app.showWaiting()), unsent.length > 0 && button(t("save_file"), app.save, "", "download")),
     kind === "login" && strip("", "key-round", t("log_in_again"), t("log_in_says", { n: unsent.length }), h("a", { class: "btn", href: `/accounts/login/?next=${encodeURIComponent(location.pathname)}`, text: t("log_in") })),
     refused.length > 0 && strip("red", "octagon-alert", t("n_refused", { n: refused.length }), refused.map((e) => `${e.label}: ${e.reason || e.refused}`).join(" · "), button(t("read_it"), () => {
       for (const e of refused) queue.seen(e);
@@ -153,18 +153,3 @@ export const paintState = (app) => {
   app.callNow.check(all.filter((e) => !e.refused || !e.read));
 };
 const strip = (kind, name, title, text, ...acts) => h("div", { class: `strip ${kind}`, role: "status" }, icon(name), h("p", {}, h("b", { text: title }), text && h("br"), text), h("span", { class: "push" }), acts);
-export const showWaiting = (app) => sheet(t("waiting_here"), (close) => {
-  const file = h("input", { type: "file", accept: "application/json", class: "vh", id: "take-file", on: { change: async () => {
-    await queue.take(await file.files[0].text()).catch(() => app.say(t("take_failed"), "red"));
-    close();
-  } } });
-  return [
-    h("ol", { class: "stack" }, queue.waiting.map((e) => h("li", { class: "note" }, h("span", {}, h("b", { text: e.label || e.body.item || e.kind }), h("br"), `${clock(e.made, true)} · ${app.personName(e.who)}${e.refused ? ` · ${t("refused")}: ${e.reason || e.refused}` : ""}`)))),
-    h("div", { class: "row" }, button(t("save_file"), save, "", "download"), h("label", { class: "btn", for: "take-file" }, t("take_file")), file),
-  ];
-});
-const save = () => {
-  const a = h("a", { href: URL.createObjectURL(queue.file()), download: `outbox-${new Date().toISOString().slice(0, 16).replace(":", "")}.json` });
-  a.click();
-  setTimeout(() => URL.revokeObjectURL(a.href), 1000);
-};

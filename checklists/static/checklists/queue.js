@@ -215,21 +215,4 @@ export const queue = Object.assign(new EventTarget(), {
     if (entry.n) await outbox.put(entry);
     this.tell("change");
   },
-  /** Take such a file back, on this tablet or another: what is here or on the server already is not doubled. */
-  async take(text) {
-    const { format, entries } = JSON.parse(text);
-    if (format !== "outbox/1") throw new Error("not a file of this queue");
-    const known = new Set(this.waiting.map((e) => e.body.id));
-    for (const { n, refused, read, unkept, ...entry } of entries) if (!known.has(entry.body.id)) await outbox.add(entry);
-    await this.reload();
-    this.tell("change");
-    this.flush();
-  },
-  /** Everything that waits, as one file a person can carry; importing it twice changes nothing, the ids are the same. */
-  file() {
-    const made = new Date().toISOString();
-    return new Blob([JSON.stringify({ format: "outbox/1", made, entries: this.waiting }, null, 1)], {
-      type: "application/json",
-    });
-  },
 });

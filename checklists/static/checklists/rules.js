@@ -1,20 +1,21 @@
 // The rules of checklists/rules/ for the tablet: conditions, applicability, computed values, value checks, gates, progress.
 // No dependencies and no clock: `now` comes with the state. tests/vectors/*.json hold this file and the Python together;
-// docs/definitions.md describes the definition JSON and what is exported here.
+// docs/definitions.md describes the definition JSON and what is exported here
+// and in rules_checks.js and rules_more.js.
 
 export const LEVELS = [
   ...[2, 3, 4, 5, 6, 7].map((n) => `C${n}`), ...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13].map((n) => `T${n}`),
   ...[1, 2, 3, 4, 5, 6].map((n) => `L${n}`), "S1", "S2",
 ];
-const SIDES = ["left", "right", "midline"];
-const NOWHERE = Object.freeze({ level: "", side: "", instance: "" });
+export const SIDES = ["left", "right", "midline"];
+export const NOWHERE = Object.freeze({ level: "", side: "", instance: "" });
 
 export const keyText = (key) => [key.item, key.part, key.level, key.side, key.instance].map((p) => p ?? "").join("|");
 export const keyOf = (text) => {
   const [item, part = "", level = "", side = "", instance = ""] = text.split("|");
   return { item, part, level, side, instance };
 };
-const nodeId = (key) => (key.part ? `${key.item}.${key.part}` : key.item);
+export const nodeId = (key) => (key.part ? `${key.item}.${key.part}` : key.item);
 
 // -- the items of all lists at hand ------------------------------------------------------------------------------------
 class Node {
@@ -70,7 +71,7 @@ const ofPhase = (index, phase) => index.roots.filter((root) => root.phase === ph
 
 // -- conditions --------------------------------------------------------------------------------------------------------
 export const isNotApplicable = (value) => value !== null && typeof value === "object" && "not_applicable" in value;
-const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
+export const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
 export function holds(condition, resolve, limit) {
   if (condition.all) return condition.all.every((leaf) => holds(leaf, resolve, limit));
@@ -96,7 +97,6 @@ function compare(op, value, wanted) {
 }
 
 // -- values ------------------------------------------------------------------------------------------------------------
-const fault = (code) => ({ code });
 
 export function factorOf(node, unit) {
   if (unit === node.raw.unit) return 1;
@@ -116,68 +116,6 @@ function comparable(node, value) {
   return Array.isArray(value) ? value : [value];
 }
 
-export function keyFault(index, key) {
-  const node = index.nodes.get(nodeId(key));
-  if (!node) return fault("unknown_item");
-  if (!node.isAnswerable) return fault("not_answerable");
-  if (Boolean(key.level) !== node.byLevel || (key.level && !LEVELS.includes(key.level))) return fault("wrong_level");
-  if (Boolean(key.side) !== node.bySide || (key.side && !SIDES.includes(key.side))) return fault("wrong_side");
-  if (Boolean(key.instance) !== node.byInstance) return fault("wrong_instance");
-  if (key.instance && (key.instance.length > 40 || key.instance.includes("|"))) return fault("wrong_instance");
-  return null;
-}
-
-export function valueFault(node, value) {
-  if (value === null || value === undefined) return null;
-  if (isNotApplicable(value)) {
-    if (!node.raw.na_allowed) return fault("na_not_allowed");
-    const reason = value.not_applicable;
-    const good = isClean(reason) && Object.keys(value).length === 1;
-    return good && reason.trim().length >= 2 && reason.trim().length <= 200 ? null : fault("wrong_type");
-  }
-  return CHECKS[node.type](node, value);
-}
-
-const optionValues = (node) => (node.raw.options ?? []).map((option) => option.value);
-
-function choiceFault(node, value) {
-  if (typeof value !== "string") return fault("wrong_type");
-  return optionValues(node).includes(value) ? null : fault("unknown_option");
-}
-
-function multiChoiceFault(node, value) {
-  if (!Array.isArray(value) || !value.every((one) => typeof one === "string")) return fault("wrong_type");
-  if (new Set(value).size !== value.length) return fault("wrong_type");
-  if (!value.every((one) => optionValues(node).includes(one))) return fault("unknown_option");
-  const { min_count: low = 0, max_count: high = value.length } = node.raw;
-  if (value.length < low || value.length > high) return fault("out_of_range");
-  const alone = node.raw.options.some((option) => option.exclusive && value.includes(option.value));
-  return value.length > 1 && alone ? fault("out_of_range") : null;
-}
-
-function numberFault(node, value) {
-  let entered = value;
-  if (value !== null && typeof value === "object") {
-    if (Array.isArray(value) || Object.keys(value).sort().join() !== "unit,value") return fault("wrong_type");
-    if (factorOf(node, value.unit) === null) return fault("wrong_unit");
-    entered = value.value;
-  }
-  if (!isNumber(entered)) return fault("wrong_type");
-  const number = numberOf(node, value);
-  if (node.type === "integer" && typeof value === "number" && !Number.isInteger(number)) return fault("wrong_type");
-  const { min = -Infinity, max = Infinity } = node.raw;
-  return number < min || number > max ? fault("out_of_range") : null;
-}
-
-// Text that a database can hold: no NUL, no half of a surrogate pair.
-const isClean = (value) => typeof value === "string" && !/\0|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(value);
-
-function lengthFault(value, low, high) {
-  if (typeof value !== "string") return fault("wrong_type");
-  const length = [...value.trim()].length;
-  return length < low || length > high || !isClean(value) ? fault("out_of_range") : null;
-}
-
 const INSTANT = /^(19|20|21)\d{2}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?(Z|[+-]\d{2}:\d{2})$/;
 
 export function instant(value) {
@@ -186,30 +124,11 @@ export function instant(value) {
   return Number.isNaN(time) ? null : time;
 }
 
-function isDay(value) {
+export function isDay(value) {
   if (typeof value !== "string" || !/^(19|20|21)\d{2}-\d{2}-\d{2}$/.test(value)) return false;
   const time = Date.parse(`${value}T00:00:00Z`);
   return !Number.isNaN(time) && new Date(time).toISOString().slice(0, 10) === value;
 }
-
-const CHECKS = {
-  boolean: (node, value) => (typeof value === "boolean" ? null : fault("wrong_type")),
-  choice: choiceFault,
-  coded: choiceFault,
-  multi_choice: multiChoiceFault,
-  integer: numberFault,
-  decimal: numberFault,
-  date: (node, value) => (isDay(value) ? null : fault("wrong_type")),
-  datetime: (node, value) => (instant(value) === null ? fault("wrong_type") : null),
-  text: (node, value) => lengthFault(value, node.raw.min ?? 1, node.raw.max ?? 4000),
-  user_ref: (node, value) => (lengthFault(value, 1, 150) ? fault("wrong_type") : null),
-  scan: (node, value) => {
-    if (value === null || typeof value !== "object") return lengthFault(value, 1, 300);
-    const { matched, method = "", ...rest } = value;
-    const good = typeof matched === "boolean" && isClean(method) && method.length <= 20;
-    return good && !Array.isArray(value) && Object.keys(rest).length === 0 ? null : fault("wrong_type");
-  },
-};
 
 // -- one look at all answers -------------------------------------------------------------------------------------------
 export function regionOf(level) {
@@ -397,10 +316,7 @@ class View {
 }
 
 // -- computed values ---------------------------------------------------------------------------------------------------
-const LEG_MUSCLES = ["hip_flexion", "knee_extension", "ankle_dorsiflexion", "great_toe_extension", "plantarflexion"];
-const ARM_MUSCLES = ["elbow_flexion", "wrist_extension", "elbow_extension", "finger_flexion", "finger_abduction"];
-const MUSCLES = [...LEG_MUSCLES, ...ARM_MUSCLES].flatMap((muscle) => ["l", "r"].map((side) => [muscle, side]));
-const MINUTE = 60000;
+export const MINUTE = 60000;
 
 function compute(view, node, scope) {
   const { fn, args } = node.raw.computed;
@@ -426,89 +342,15 @@ function dayOf(value, zone = "UTC") {
   return Date.parse(`${new Intl.DateTimeFormat("en-CA", { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" }).format(time)}T00:00:00Z`);
 }
 
-const both = (a, b, make) => (a === null || b === null ? null : make(a, b));
-const members = (call, make) => both(setOf(call.all(0)), setOf(call.all(1)), make);
+export const both = (a, b, make) => (a === null || b === null ? null : make(a, b));
+export const members = (call, make) => both(setOf(call.all(0)), setOf(call.all(1)), make);
 const setOf = (values) => (values.length ? new Set(values) : null);
-const within = (a, b) => [...a].every((one) => b.has(one));
-
-function minutesSinceMixing(call) {
-  const { view } = call;
-  const mixed = call.instant(0);
-  const injected = view.index.nodes.get("INT-CMT-04");
-  const named = new Map(view.levels.map((level) => [level, view.find("INT-CMT-05.mix", { ...NOWHERE, level }, "").values]));
-  const anyMix = [...named.values()].every((mixes) => !mixes.length) && view.instances(call.node).length === 1;
-  const times = view.levels
-    .filter((level) => anyMix || named.get(level).some((mix) => String(mix) === call.scope.instance))
-    .map((level) => instant(view.value(injected, { ...NOWHERE, level })))
-    .filter((time) => time !== null);
-  return mixed !== null && times.length ? (Math.min(...times) - mixed) / MINUTE : null;
-}
-
-const grade = (value) => (typeof value === "string" && /^\d$/.test(value) ? Number(value) : null);
-const limbOf = (muscle) => (LEG_MUSCLES.includes(muscle) ? "leg" : "arm");
-
-function baselineGrade(call, muscle, side) {
-  const { view, args } = call;
-  const name = `${args[1]}.${muscle}_${side}`;
-  if (!view.baseline.has(name)) {
-    const power = view.find(`${args[1]}.${limbOf(muscle)}_${side}`, NOWHERE, "").values;
-    const full = power.length === 1 && power[0] === "full";
-    view.baseline.set(name, full ? 5 : grade(view.find(name, NOWHERE, "").values[0]));
-  }
-  return view.baseline.get(name);
-}
-
-function gradeNow(call, muscle, side) {
-  const { view, scope, node, args } = call;
-  const said = (name) => (view.index.nodes.has(name) ? view.find(name, scope, node.repeat).values[0] : undefined);
-  const own = said(`${args[0]}.${muscle}_${side}`);
-  if (own !== undefined) return grade(own);
-  return said(`${args[0]}.${limbOf(muscle)}_${side}`) === "as_baseline" ? baselineGrade(call, muscle, side) : null;
-}
-
-const falls = (call) => MUSCLES
-  .map(([muscle, side]) => [side, both(baselineGrade(call, muscle, side), gradeNow(call, muscle, side), (a, b) => a - b)])
-  .filter(([, fall]) => fall !== null);
-
-function series(call, id) {
-  const { view } = call;
-  if (view.series.has(id)) return view.series.get(id);
-  const [node, clock] = [view.index.nodes.get(id), view.index.nodes.get("POS-NEU-01.at")];
-  const rows = view.instances(node).map((name, place) => {
-    const scope = { ...NOWHERE, instance: name };
-    return { name, place, at: instant(view.value(clock, scope)), value: view.value(node, scope) };
-  }).sort((a, b) => (a.at === null) - (b.at === null) || (a.at ?? 0) - (b.at ?? 0) || a.place - b.place);
-  view.series.set(id, rows);
-  return rows;
-}
-
-function untilHere(call, id) {
-  const all = series(call, id);
-  const here = all.findIndex((one) => one.name === call.scope.instance);
-  return all.slice(0, (here < 0 ? all.length - 1 : here) + 1).filter((one) => isNumber(one.value));
-}
-
-function endingHere(call, id, make) {
-  const rows = untilHere(call, id);
-  const last = rows.at(-1);
-  return last && last.name === call.scope.instance ? make(rows, last) : null;
-}
+export const within = (a, b) => [...a].every((one) => b.has(one));
 
 const normalised = (value) => String(value).toUpperCase().replace(/[^A-Z0-9]/g, "");
 
-const FUNCTIONS = {
-  count: (call) => call.all(0).length || null,
-  sum: (call) => {
-    const numbers = call.all(0).filter(isNumber);
-    return numbers.length ? numbers.reduce((a, b) => a + b, 0) : null;
-  },
-  difference: (call) => both(call.number(0), call.number(1), (a, b) => a - b),
-  days_between: (call) => both(call.day(0), call.day(1), (a, b) => Math.round((b - a) / 86400000)),
-  hours_between: (call) => both(call.instant(0), call.instant(1), (a, b) => (b - a) / (60 * MINUTE)),
-  minutes_between: (call) => (call.args[0] === "INT-CMT-02.mixed_at" ? minutesSinceMixing(call)
-    : both(call.instant(0), call.instant(1), (a, b) => (b - a) / MINUTE)),
-  subset: (call) => members(call, within),
-  not_subset: (call) => members(call, (a, b) => !within(a, b)),
+// What a sign-in compares; rules_more.js adds what the other lists compute.
+export const FUNCTIONS = {
   same_set: (call) => members(call, (a, b) => a.size === b.size && within(a, b)),
   equals: (call) => {
     const first = call.one(0);
@@ -516,91 +358,14 @@ const FUNCTIONS = {
     return both(first, call.one(1), (a, b) => normalised(a) === normalised(b));
   },
   not_before: (call) => both(call.day(0), call.day(1), (a, b) => a >= b),
-  answered_any: (call) => (call.all(0).length ? call.all(0).some((value) => call.args.slice(1).includes(value)) : null),
-  hold_satisfied: (call) => {
-    const [agent, taken, clearance, now] = [call.one(0), call.instant(1), call.number(2), call.instant(3)];
-    if (agent === null || taken === null || now === null) return null;
-    const rows = (call.view.index.tables.hold_hours ?? []).filter((row) => row.agent === agent
-      && (row.crcl_min === undefined || (clearance !== null && clearance >= row.crcl_min)));
-    if (!rows.length) return null;
-    const row = rows.reduce((best, one) => ((one.crcl_min ?? 0) > (best.crcl_min ?? 0) ? one : best));
-    return (now - taken) / (60 * MINUTE) >= row.hours;
-  },
   allergy_agrees: (call) => {
     const [said, known] = [call.one(0), call.all(1)];
     return said === null || !known.length ? null : (known.length === 1 && known[0] === "none") === (said === "no");
   },
-  allergy_clear: (call) => {
-    const [against, known] = [call.view.index.tables.drug_allergies?.[call.one(0)], call.all(1)];
-    return !against || !known.length ? null : !against.some((one) => known.includes(one));
-  },
-  bcis_grade: (call) => {
-    const [pressure, spo2, pressureLow, spo2Low] = [0, 1, 2, 3].map((place) => call.number(place));
-    if (call.one(5) === true) return 3;
-    const fall = !pressure || pressureLow === null ? null : ((pressure - pressureLow) / pressure) * 100;
-    if ((spo2Low !== null && spo2Low < 88) || (fall !== null && fall > 40) || call.one(4) === true) return 2;
-    if ((spo2Low !== null && spo2Low < 94) || (fall !== null && fall > 20)) return 1;
-    return spo2Low === null || fall === null || spo2 === null ? null : 0;
-  },
-  leak_consistent: (call) => {
-    const [stopped, leak] = [call.all(0), call.all(1)];
-    return !stopped.length || !leak.length ? null : !(stopped.includes("leak_seen") && leak.length === 1 && leak[0] === "none");
-  },
-  mrc_max_fall: (call) => {
-    const found = falls(call);
-    return found.length ? Math.max(0, ...found.map(([, fall]) => fall)) : null;
-  },
-  mrc_new_three_or_less: (call) => {
-    let known = false;
-    for (const [muscle, side] of MUSCLES) {
-      const [before, now] = [baselineGrade(call, muscle, side), gradeNow(call, muscle, side)];
-      if (now !== null) {
-        known = true;
-        if (now <= 3 && (before === null || before > 3)) return true;
-      }
-    }
-    return known ? false : null;
-  },
-  mrc_both_sides: (call) => {
-    const found = falls(call);
-    return found.length ? new Set(found.filter(([, fall]) => fall >= 1).map(([side]) => side)).size === 2 : null;
-  },
-  rise_over_lowest_since_end: (call) => {
-    const value = call.number(0);
-    if (value === null) return null;
-    const ended = instant(call.view.fact("procedure.ended_at", NOWHERE)[0]);
-    const rows = call.view.index.nodes.has("POS-NEU-01.nrs_back") ? untilHere(call, "POS-NEU-01.nrs_back") : [];
-    const since = rows.filter((one) => !(ended !== null && one.at !== null && one.at < ended)).map((one) => one.value);
-    return value - Math.min(value, ...since);
-  },
-  rise_within: (call) => endingHere(call, call.args[0], (rows, last) => {
-    const minutes = parseInt(call.args[1], 10);
-    const recent = rows.filter((one) => one === last
-      || (one.at !== null && last.at !== null && last.at - one.at <= minutes * MINUTE));
-    return last.value - Math.min(...recent.map((one) => one.value));
-  }),
-  at_least_for: (call) => endingHere(call, call.args[0], (rows, last) => {
-    const [least, minutes] = [Number(call.args[1]), parseInt(call.args[2], 10)];
-    for (const one of [...rows].reverse()) {
-      if (one.value < least) return false;
-      if (one.at !== null && last.at !== null && last.at - one.at >= minutes * MINUTE) return true;
-    }
-    return false;
-  }),
-  spo2_low_twice: (call) => endingHere(call, call.args[0], (rows) => {
-    const first = call.number(1);
-    const low = (value) => value < 90 || (first !== null && first - value >= 4);
-    return rows.length >= 2 && low(rows.at(-1).value) && low(rows.at(-2).value);
-  }),
-  last_spo2_within: (call) => {
-    const rows = series(call, call.args[0]).filter((one) => isNumber(one.value));
-    return both(call.number(1), rows.at(-1)?.value ?? null, (first, last) => first - last <= Number(call.args[2]));
-  },
-  last_observation_as_baseline: (call) => {
-    const columns = ["leg_l", "leg_r", "light_touch", "saddle"].map((part) => series(call, `${call.args[0]}.${part}`));
-    return columns[0].length ? columns.every((column) => ["as_baseline", "better"].includes(column.at(-1).value)) : null;
-  },
 };
+
+/** Does a list compute something that rules_more.js has to bring first? */
+export const needsMore = ({ items = [] }) => items.some((one) => (one.computed && !FUNCTIONS[one.computed.fn]) || needsMore(one));
 
 // -- gate and progress -------------------------------------------------------------------------------------------------
 const KIND = { H0: "hard", H1: "overridable", S: "warning" };

@@ -2,10 +2,10 @@
 import { button, h, lang, say, sheet, t } from "./dom.js";
 import { call, net, queue } from "./queue.js";
 import { cache, outbox, plain } from "./store.js";
-import { POLL, paintRun, paintState, showWaiting } from "./page.js";
+import { POLL, paintRun, paintState } from "./page.js";
 import { Run, definitionOf, keyAt } from "./model.js";
 import { Rows, rowId } from "./rows.js";
-import { CallNow, Lock } from "./guard.js";
+import { CallNow } from "./guard.js";
 
 const UNDO = 10000;
 const $ = (id) => document.getElementById(id);
@@ -48,7 +48,8 @@ const app = {
     app.paint();
   },
   flush: () => queue.flush(),
-  showWaiting: () => showWaiting(app),
+  showWaiting: async () => (await import("./waiting.js")).showWaiting(app),
+  save: async () => (await import("./waiting.js")).save(),
   // What is not needed to draw the first page comes right after it, before anybody could want it without a network.
   report: async (start) => (await import("./report.js")).report(app, start),
   people_: async (act, ...given) => (await import("./people.js"))[act](app, ...given),
@@ -115,19 +116,8 @@ const app = {
     app.folds.set(instance, !open);
     app.paint();
   },
-  async repeat(node) {
-    app.folds.clear();
-    const [only, ...more] = node.children;
-    const who = only.type === "user_ref" && !more.length ? await app.pickPerson(say(only.raw)) : undefined;
-    if (only.type === "user_ref" && !more.length && !who) return;
-    const instance = app.run.begin(node);
-    const at = { instance };
-    if (who) app.tick(only, at, who);
-    const when = node.children.find((c) => c.raw.prefill === "now");
-    if (when) app.tick(when, at, new Date().toISOString());
-    app.paint();
-    if (!who) document.getElementById(`f-${instance}`)?.scrollIntoView({ block: "start" });
-  },
+  repeat: async (node) => (await import("./acts.js")).repeat(app, node),
+  pause: async () => (await import("./acts.js")).pause(app),
   /** One touch for a whole examination that found nothing new; each answer is written out and can be changed. */
   quick(node, at) {
     const same = node.children.filter((c) => c.raw.options?.some((o) => o.value === "as_baseline") && c.raw.required === "always");
@@ -139,11 +129,8 @@ const app = {
     });
   },
   scanned(node, text, give) {
-    const parts = gs1(text);
     give(text);
-    const at = [...app.run.asked].find((s) => s.node.raw === node && app.run.answer(s.key)?.value === text)?.at;
-    if (at && parts) Object.assign(app.proposals, Object.fromEntries(app.run.nodes.get(node.id).parent.children.filter((c) => c.raw.prefill?.startsWith("UDI")).map((c) => [keyAt(c, at), parts[c.raw.prefill.match(/\d+/)[0]]]).filter(([, v]) => v)));
-    app.paintSoon();
+    import("./scan.js").then(({ propose }) => propose(app, node, text)).catch(() => {});
   },
   go(event, slot) {
     event.preventDefault();
@@ -183,7 +170,8 @@ const app = {
     if (net.state === "unknown" && performance.now() < 2000) return setTimeout(app.paintSoon, 500);
     if (app.asking) return undefined;
     app.asking = () => {};
-    await (await import("./identity.js")).identify(app);
+    const { identify } = await until(() => import("./identity.js"));
+    await identify(app);
     app.known = true;
     app.asking = undefined;
     return app.paint();
@@ -201,7 +189,7 @@ const app = {
   async sessionIs(session) {
     if (!session?.site) return;
     const other = app.session && app.session.site?.id !== session.site.id;
-    if (app.session?.user !== session.user) app.etag = undefined;
+    if (app.session && app.session.user !== session.user) app.etag = undefined;
     app.session = session;
     app.run.me = session.user;
     app.people = session.people;
@@ -225,63 +213,43 @@ const app = {
 };
 
 const phoneList = (list) => (Array.isArray(list) ? list : Object.entries(list ?? {}).map(([name, number]) => ({ name, number })));
-/** What a GS1 code says: {"01": product, "10": lot, "17": "YYYY-MM-DD"}. */
-const gs1 = (text) => {
-  const found = {};
-  let rest = text.replace(/[()]/g, "").replace(/^\]d2/, "");
-  while (rest) {
-    const ai = rest.slice(0, 2);
-    const size = { "01": 14, 11: 6, 17: 6 }[ai];
-    if (!size && ai !== "10" && ai !== "21") break;
-    const end = size ? 2 + size : (rest.indexOf("\u001d") + 1 || rest.length + 1) - 1;
-    found[ai] = rest.slice(2, end);
-    rest = rest.slice(end).replace(/^\u001d/, "");
-  }
-  if (found[17]) found[17] = `20${found[17].slice(0, 2)}-${found[17].slice(2, 4)}-${found[17].slice(4) === "00" ? "28" : found[17].slice(4)}`;
-  return Object.keys(found).length ? found : undefined;
-};
 
-Object.assign(app, { rows: new Rows(app, $("items")), callNow: new CallNow(app), lock: new Lock(app) });
-
-app.pause = async () => {
-  const kind = app.run.state.paused_at ? "resumed" : "paused";
-  const reasons = app.run.definition.conventions.reasons.pause;
-  const reason = kind === "paused" ? await sheet(t("pause_why"), (close) => h("div", { class: "tiles" }, reasons.map((r) => button(say(r, "label"), () => close(r.value))))) : "";
-  if (reason === undefined) return;
-  const answer = await call("POST", `runs/${app.run.id}/pauses/`, { kind, reason });
-  if (answer.status !== 201) app.say(answer.body?.detail ?? t("needs_network"));
-  app.refresh(true);
-};
+Object.assign(app, { rows: new Rows(app, $("items")), callNow: new CallNow(app) });
 
 /** Read the run from the server; what was sent meanwhile is newer than an answer that was asked for before. */
 const read = async () => {
-  const asked = app.sent;
-  const who = app.session?.user;
-  // The signature's hash is over the language that is shown.
-  const path = `runs/${app.run.id}/?language=${lang.now}&definition=0`;
-  const { status, body, headers: got } = await call("GET", path, undefined, app.etag ? { "If-None-Match": app.etag } : {});
+  const { asked, who } = first.run ? {} : { asked: app.sent, who: app.session?.user };
+  const answer = first.run ?? ask();
+  first.run = undefined;
+  const { status, body, headers: got } = await answer;
   // Also an answer to the person who had the tablet before: its ticket would put their name to another's ticks.
-  if (status === 200 && (asked !== app.sent || who !== app.session?.user)) return "older";
+  const older = () => asked !== app.sent || (who !== app.session?.user && body.ticket_of !== app.session?.user);
+  if (status === 200 && older()) return "older";
   if (status === 200) {
     app.etag = got.get("ETag");
     const { sha256 } = body.definition;
     const definition = app.run.sha256 === sha256 ? app.run.definition : await definitionOf(sha256);
     if (!definition) return 0;
-    if (who !== app.session?.user) return "older";
+    if (older()) return "older";
     app.run.load({ ...body, runs: app.run.state?.runs }, definition);
-    await app.keepTicket(body.ticket_of, body.ticket);
+    const kept = app.keepTicket(body.ticket_of, body.ticket);
+    app.paint();
+    await kept;
     await keep();
+    return status;
   }
   if (status === 404 || status === 403) app.say(body?.detail ?? t("not_found"));
   if (status === 304) paintState(app);
   else app.paint();
   return status;
 };
+/** The signature's hash is over the language that is shown; before it is known, the server takes the person's. */
+const ask = (language = lang.now) => call("GET", `runs/${app.run.id}/?${language ? `language=${language}&` : ""}definition=0&gate=0`, undefined, app.etag ? { "If-None-Match": app.etag } : {});
 /** The phases of this procedure change seldom: every ten seconds is often enough for the rail. */
 const readRail = async () => {
   if (!app.run.state || Date.now() - (app.railAt ?? 0) < 10000) return;
   app.railAt = Date.now();
-  const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/`);
+  const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/?gate=0`);
   if (status === 200) app.run.state.runs = body.results;
   await readHealth();
 };
@@ -298,16 +266,19 @@ const poll = async () => {
   if (!document.hidden && app.run.id && !app.polling) {
     app.polling = true;
     // A full disk must not end the reading: what is shown would grow old without a word.
-    await read().then(readRail).catch(() => {});
+    await app.refresh().then(readRail).catch(() => {});
     app.polling = false;
   }
   setTimeout(poll, POLL);
 };
 
+/** What is asked before anything else is done; the page's head has asked for it already, where the server wrote it. */
+const first = { run: runId && ask(localStorage.getItem("lang")), session: call("GET", "session/") };
+
 const start = async () => {
   app.speak(lang.now);
-  const known = await plain.get("session").catch(() => undefined);
-  app.tickets = (await plain.get("tickets").catch(() => undefined)) ?? {};
+  const [known, tickets, held] = await Promise.all([plain.get("session"), plain.get("tickets"), runId && cache.get(`run:${runId}`)].map((one) => Promise.resolve(one).catch(() => undefined)));
+  app.tickets = tickets ?? {};
   if (known) {
     app.session = known;
     app.run.me = known.user;
@@ -357,25 +328,38 @@ const start = async () => {
 
   await queue.start().catch(() => (app.unkept = true));
   if (runId) {
-    const held = await cache.get(`run:${runId}`).catch(() => undefined);
     const definition = held && (await definitionOf(held.definition.sha256));
     if (definition && !app.run.state) app.run.load(held, definition);
     app.paint();
-    poll();
   }
-  const { status, body } = await call("GET", "session/");
+  const drawn = runId && poll();
+  const { status, body } = await first.session;
   if (status === 200) await app.sessionIs(body);
-  const [{ others, shelf }, outside] = await Promise.all([import("./others.js"), import("./outside.js"), import("./people.js"), import("./report.js"), import("./cement.js")]);
+  await drawn;
+  await rest();
+  await worker();
+};
+
+/** What comes later is tried until it is here. */
+const until = async (load) => {
+  try {
+    return await load();
+  } catch {
+    await new Promise((done) => setTimeout(done, 5000));
+    return until(load);
+  }
+};
+/** Everything that the first paint does without, before anybody could want it without a network. */
+const rest = async () => {
+  const [{ others, shelf }, { Lock }, outside] = await until(() => Promise.all([import("./others.js"), import("./lock.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
+  app.lock = new Lock(app);
   app.outside = outside;
   app.paint();
-  if (runId) others(app, runId);
-  else {
-    document.body.classList.add("bare");
-    const el = h("div");
-    $("items").replaceWith(el);
-    shelf(el);
-  }
-  await worker();
+  if (runId) return others(app, runId);
+  document.body.classList.add("bare");
+  const el = h("div");
+  $("items").replaceWith(el);
+  return shelf(el);
 };
 
 /** Where the browser has no service worker (plain http on the LAN), there is no cold start offline, and the page says so. */

@@ -1,6 +1,7 @@
 """`manage.py prepare`: bring the database and the static files to the state of this release."""
 
 import hashlib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+
+from clinic.lib import bundles, static
 
 
 class Command(BaseCommand):
@@ -32,7 +35,10 @@ class Command(BaseCommand):
 
 def collect_static() -> None:
     """Collect and hash the static files, unless none of them has changed since the last time."""
-    digest = hashlib.sha256(repr(settings.STORAGES["staticfiles"]).encode())
+    digest = hashlib.sha256(repr((settings.STORAGES["staticfiles"], version("minify-go"), version("brotli"))).encode())
+    # Another way to make them makes others of the same files.
+    for recipe in (static, bundles):
+        digest.update(Path(str(recipe.__file__)).read_bytes())
     for finder in get_finders():
         for name, storage in finder.list([]):
             status = Path(storage.path(name)).stat()
