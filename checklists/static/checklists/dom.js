@@ -52,8 +52,11 @@ export const t = (key, values = {}) =>
 /** A text of the definition in the person's language. */
 export const say = (node, field = "title") => (lang.now !== "en" && node[`${field}_${lang.now}`]) || node[field] || "";
 
-export const number = (value) =>
-  typeof value === "number" ? value.toLocaleString(lang.locale, { maximumFractionDigits: 3 }) : `${value}`;
+/** Whole numbers without the browser's tables of languages, which take as long to load as the rest of the page to draw. */
+export const number = (value) => {
+  if (Number.isInteger(value) && Math.abs(value) < 1000) return `${value}`;
+  return typeof value === "number" ? value.toLocaleString(lang.locale, { maximumFractionDigits: 3 }) : `${value}`;
+};
 /** The number of an answer, which may name its unit. */
 export const plainNumber = (v) => (v !== null && typeof v === "object" ? v.value : v);
 /** What a person typed, decimal comma or point, as a number; NaN when it is none. */
@@ -68,6 +71,8 @@ export const unitOf = (unit) => (unit ? (UNITS[unit] ?? unit) : "");
 export const quantity = (value, unit) =>
   h("span", { class: "q" }, number(value), unitOf(unit) ? h("small", { text: unitOf(unit) }) : null);
 
+/** "9 Jan", in Turkish "9 Oca": in both the day comes first. */
+const dayMonth = (d) => `${d.getDate()} ${t("months").split(" ")[d.getMonth()]}`;
 const two = (n) => `${n}`.padStart(2, "0");
 const sameDay = (a, b) => a.toDateString() === b.toDateString();
 /** "14:32", with the date when it is not today. */
@@ -75,10 +80,12 @@ export const clock = (at, seconds = false) => {
   const d = new Date(at);
   const hm = `${two(d.getHours())}:${two(d.getMinutes())}${seconds ? `:${two(d.getSeconds())}` : ""}`;
   if (sameDay(d, new Date())) return hm;
-  return `${d.toLocaleDateString(lang.locale, { day: "numeric", month: "short" })} ${hm}`;
+  return `${dayMonth(d)} ${hm}`;
 };
-export const date = (iso) =>
-  iso && new Date(`${iso.slice(0, 10)}T12:00`).toLocaleDateString(lang.locale, { day: "numeric", month: "short", year: "numeric" });
+export const date = (iso) => {
+  const d = iso && new Date(`${iso.slice(0, 10)}T12:00`);
+  return d && `${dayMonth(d)} ${d.getFullYear()}`;
+};
 /** What `<input type=datetime-local>` wants, in the tablet's own zone. */
 export const localInput = (at) => {
   const d = new Date(at);

@@ -3,6 +3,7 @@ import { button, clock, fill, h, icon, say, t } from "./dom.js";
 import { control, words } from "./controls.js";
 import { keyAt } from "./model.js";
 
+const FIRST = 8;
 const MARKS = { tablet: "tablet", server: "check", team: "check-check" };
 /** Where an answer is, in an icon and a word; then who and when. */
 export const markLine = (a, app) => [
@@ -210,8 +211,11 @@ export class Rows {
     for (const root of app.run.roots) visit(root, {}, ++count);
 
     let cursor = this.list.firstElementChild;
-    const kept = new Set(wanted.map(([r]) => r.el));
-    for (const [r, paint] of wanted) {
+    // What fits on the screen stands at once; the rest of a list that is drawn for the first time follows a frame later.
+    const now = cursor ? wanted : wanted.slice(0, FIRST);
+    if (now.length < wanted.length) app.paintSoon();
+    const kept = new Set(now.map(([r]) => r.el));
+    for (const [r, paint] of now) {
       paint();
       while (cursor && !kept.has(cursor)) {
         const after = cursor.nextElementSibling;
