@@ -277,15 +277,6 @@ const first = { run: runId && ask(localStorage.getItem("lang")), session: call("
 
 const start = async () => {
   app.speak(lang.now);
-  const [known, tickets, held] = await Promise.all([plain.get("session"), plain.get("tickets"), runId && cache.get(`run:${runId}`)].map((one) => Promise.resolve(one).catch(() => undefined)));
-  app.tickets = tickets ?? {};
-  if (known) {
-    app.session = known;
-    app.run.me = known.user;
-    app.people = known.people;
-    app.phones = phoneList(known.site?.phone_list);
-    app.speak(known.language);
-  }
   document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "auto";
   queue.addEventListener("change", () => {
     app.run.overlay();
@@ -326,7 +317,21 @@ const start = async () => {
     if (session) app.sessionIs(session);
   });
 
-  await queue.start().catch(() => (app.unkept = true));
+  const found = (asked) => Promise.resolve(asked).catch(() => undefined);
+  const [known, tickets, held] = await Promise.all([
+    found(plain.get("session")),
+    found(plain.get("tickets")),
+    found(runId && cache.get(`run:${runId}`)),
+    queue.start().catch(() => (app.unkept = true)),
+  ]);
+  app.tickets = tickets ?? {};
+  if (known) {
+    app.session = known;
+    app.run.me = known.user;
+    app.people = known.people;
+    app.phones = phoneList(known.site?.phone_list);
+    app.speak(known.language);
+  }
   if (runId) {
     const definition = held && (await definitionOf(held.definition.sha256));
     if (definition && !app.run.state) app.run.load(held, definition);

@@ -1,0 +1,90 @@
+"""The page that must start fast gets its scripts in two pieces, which do what the modules do."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
+
+from clinic.lib.bundles import BundleError, Scripts, lean
+from tests.checklists.test_vectors import node_program
+
+MODULES = {
+    "app/count.js": "let n = 0;\nexport const count = () => (n += 1);\nexport class Box {}\n",
+    "app/words.js": 'import { count } from "./count.js";\nconst hello = (name) => `${name} ${count()}`;\nexport { hello };\n',
+    "app/entry.js": 'import { count as counted } from "./count.js";\nimport { hello } from "./words.js";\n'
+    'const far = async () => (await import("./far.js")).far();\ncounted();\nglobalThis.said = [hello("near"), far];\n',
+    "app/far.js": '/** Only later. */\nimport { hello } from "./words.js";\nexport const far = () => hello("far");\n',
+}
+
+
+def joined(modules: dict[str, str]) -> Scripts:
+    return Scripts("app/entry.js", modules.__getitem__)
+
+
+def both_pieces(modules: dict[str, str]) -> str:
+    scripts = joined(modules)
+    return scripts.first_text() + scripts.later_text("./page.js")
+
+
+def test_both_pieces_share_one_copy_of_each_module_and_load_in_two_steps(tmp_path: Path) -> None:
+    scripts = joined(MODULES)
+    assert scripts.first == ["app/count.js", "app/words.js", "app/entry.js"]
+    assert scripts.later == ["app/far.js"]
+    (tmp_path / "page.mjs").write_text(lean("page.js", scripts.first_text()))
+    (tmp_path / "page.later.mjs").write_text(lean("page.later.js", scripts.later_text("./page.mjs")))
+    (tmp_path / "run.mjs").write_text(
+        f'globalThis.document = {{ body: {{ dataset: {{ later: "{tmp_path}/page.later.mjs" }} }} }};\n'
+        'await import("./page.mjs");\n'
+        "const [near, far] = globalThis.said;\nconsole.log(JSON.stringify([near, await far(), await far()]));\n"
+    )
+    done = subprocess.run([node_program(), "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == ["near 2", "far 3", "far 4"]
+
+
+def test_a_second_piece_that_could_not_be_loaded_is_asked_for_under_another_address(tmp_path: Path) -> None:
+    (tmp_path / "page.mjs").write_text(joined(MODULES).first_text())
+    (tmp_path / "run.mjs").write_text(
+        f'globalThis.document = {{ body: {{ dataset: {{ later: "{tmp_path}/missing.mjs" }} }} }};\n'
+        'await import("./page.mjs");\nconst missed = [];\n'
+        "for (const _ of [1, 2]) await globalThis.said[1]().catch((error) => missed.push(error.message));\n"
+        "console.log(JSON.stringify(missed));\n"
+    )
+    done = subprocess.run([node_program(), "run.mjs"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    missed = json.loads(done.stdout)
+    assert len(missed) == 2
+    assert "missing.mjs" in missed[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("app/far.js", "export default 1;\n", "not joined"),
+        ("app/far.js", 'import * as all from "./count.js";\n', "not joined"),
+        ("app/far.js", "const a = 1;\nexport { a as b };\n", "not joined"),
+        ("app/far.js", "export const count = 1;\n", "exported by"),
+        ("app/count.js", 'import { hello } from "./words.js";\nexport const count = hello;\n', "imports itself"),
+    ],
+)
+def test_what_cannot_be_joined_is_an_error_and_never_a_wrong_script(name: str, text: str, says: str) -> None:
+    with pytest.raises(BundleError, match=says):
+        both_pieces({**MODULES, name: text})
+
+
+def test_the_run_page_starts_without_what_comes_later() -> None:
+    found = {name: str(finders.find(f"checklists/run-page{name}")) for name in (".js", ".later.js", ".css")}
+    texts: dict[str, Any] = {name: Path(path).read_text(encoding="utf-8") for name, path in found.items()}
+    bundle = settings.STATIC_BUNDLES["checklists/run-page"]
+    scripts = Scripts(bundle["script"], lambda name: Path(str(finders.find(name))).read_text(encoding="utf-8"))
+    first, later = set(scripts.first), set(scripts.later)
+    # The queue and the call watch over data from the first moment; sheets and the cement moment can wait.
+    assert {f"checklists/{name}.js" for name in ("store", "queue", "rules", "guard", "rows")} <= first
+    assert {f"checklists/{name}.js" for name in ("cement", "people", "report", "others", "keypad", "lock")} <= later
+    assert re.match(r'import\{given\}from"\./run-page\.js"', texts[".later.js"])
+    assert "/*" not in texts[".css"]
