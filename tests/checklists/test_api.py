@@ -162,6 +162,18 @@ def test_a_run_shows_its_list_and_everything_that_was_ticked(as_: As, nurse: Use
     assert later["context"]["PRE-LVL-01||||"] == ["T12", "L1"]
 
 
+def test_a_tablet_that_works_the_gate_out_itself_gets_none(as_: As, nurse: User, runs: dict[str, Run]) -> None:
+    client = as_(nurse)
+    path = f"/runs/{runs['pre'].public_id}/"
+    whole, lean = client.send("GET", f"{path}?definition=0"), client.send("GET", f"{path}?definition=0&gate=0")
+    assert whole["ETag"] != lean["ETag"]
+    assert body_of(whole)["blockers"]
+    assert {**body_of(whole), "gate": None, "blockers": None, "now": None} == {**body_of(lean), "now": None}
+    listed = body_of(client.send("GET", f"/procedures/{runs['pre'].procedure.public_id}/runs/?gate=0"))["results"]
+    assert [one["gate"] for one in listed] == [None] * len(runs)
+    assert all(one["progress"]["required"] for one in listed)
+
+
 def test_a_run_that_did_not_change_answers_304(as_: As, nurse: User, runs: dict[str, Run]) -> None:
     client = as_(nurse)
     path = f"/runs/{runs['pre'].public_id}/"

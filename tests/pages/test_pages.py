@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import brotli
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -243,3 +246,28 @@ def test_the_audit_page_shows_the_own_sites_entries_only(as_: Clients) -> None:
     foreign = text(client, f"/audit/?stream=procedure:{other.procedure.public_id}")
     assert "No entry fits" in foreign
     assert "whole" not in foreign
+
+
+def test_the_run_page_names_what_its_script_asks_for_first_and_each_of_it_is_there(as_: Clients) -> None:
+    site = make_site()
+    nurse = make_user(site, "nurse")
+    run = make_runs(make_procedure(site))["sign_in"]
+    client = as_(nurse)
+    named = client.get(f"/runs/{run.public_id}/")["Link"]
+    addresses = re.findall(r"<([^>]+)>; rel=preload; as=fetch; crossorigin", named)
+    assert len(addresses) == 3
+    for address in addresses:
+        assert client.get(address).status_code == 200
+    assert addresses[0].startswith(f"/api/v1/runs/{run.public_id}/")
+
+
+def test_the_shell_is_the_same_in_every_encoding(as_: Clients) -> None:
+    client = as_(make_user(make_site(), "nurse"))
+    plain = client.get("/runs/shell/")
+    assert "Content-Encoding" not in plain
+    for name, unpack in (("br", brotli.decompress), ("gzip", gzip.decompress)):
+        packed = client.get("/runs/shell/", headers={"Accept-Encoding": f"{name}, deflate"})
+        assert packed["Content-Encoding"] == name
+        assert "Accept-Encoding" in packed["Vary"]
+        assert unpack(packed.content) == plain.content
+    assert len(client.get("/runs/shell/", headers={"Accept-Encoding": "br"}).content) < len(plain.content) / 3
