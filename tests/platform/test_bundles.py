@@ -81,7 +81,7 @@ def test_the_run_page_starts_without_what_comes_later() -> None:
     found = {name: str(finders.find(f"checklists/run-page{name}")) for name in (".js", ".later.js", ".css")}
     texts: dict[str, Any] = {name: Path(path).read_text(encoding="utf-8") for name, path in found.items()}
     bundle = settings.STATIC_BUNDLES["checklists/run-page"]
-    scripts = Scripts(bundle["script"], lambda name: Path(str(finders.find(name))).read_text(encoding="utf-8"))
+    scripts = Scripts(str(bundle["script"]), lambda name: Path(str(finders.find(name))).read_text(encoding="utf-8"))
     first, later = set(scripts.first), set(scripts.later)
     # The queue and the call watch over data from the first moment; sheets and the cement moment can wait.
     assert {f"checklists/{name}.js" for name in ("store", "queue", "rules", "guard", "rows")} <= first
