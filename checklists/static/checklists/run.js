@@ -170,8 +170,8 @@ const app = {
     if (net.state === "unknown" && performance.now() < 2000) return setTimeout(app.paintSoon, 500);
     if (app.asking) return undefined;
     app.asking = () => {};
-    const { identify } = await until(() => import("./identity.js"));
-    await identify(app);
+    const { identify } = await later(() => import("./identity.js"));
+    if (!app.known) await identify(app);
     app.known = true;
     app.asking = undefined;
     return app.paint();
@@ -346,17 +346,17 @@ const start = async () => {
 };
 
 /** What comes later is tried until it is here. */
-const until = async (load) => {
+const later = async (load) => {
   try {
     return await load();
   } catch {
     await new Promise((done) => setTimeout(done, 5000));
-    return until(load);
+    return later(load);
   }
 };
 /** Everything that the first paint does without, before anybody could want it without a network. */
 const rest = async () => {
-  const [{ others, shelf }, { Lock }, outside] = await until(() => Promise.all([import("./others.js"), import("./lock.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
+  const [{ others, shelf }, { Lock }, outside] = await later(() => Promise.all([import("./others.js"), import("./lock.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
   app.lock = new Lock(app);
   app.outside = outside;
   app.paint();
