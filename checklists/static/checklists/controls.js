@@ -3,7 +3,7 @@
  * an answer, `set` paints one. A control never holds an answer of its own.
  */
 import { button, clock, date, fill, h, icon, localInput, number, plainNumber, quantity, say, sheet, t, unitOf } from "./dom.js";
-import { isNA } from "./model.js";
+import { isNA, late } from "./model.js";
 
 let serial = 0;
 const text = (v) => (v === undefined || v === null ? "" : `${v}`);
@@ -81,37 +81,8 @@ const choice = (node, give, app) => {
   return segments(node, give, app, options, options.length > 5 || letters > app.room ? "wrap" : "");
 };
 
-/** Several: chips that stay in the order of the list; an exclusive one stands alone. */
-const several = (node, give, app) => {
-  const boxes = node.options.map((o) => {
-    const box = h("input", { type: "checkbox" });
-    box.option = o;
-    return box;
-  });
-  const chips = boxes.map((b) => h("label", { class: "pick" }, b, h("span", {}, icon("check"), say(b.option, "label"))));
-  const el = h("fieldset", { class: "picks" }, h("legend", { class: "vh", text: app.name(node) }), chips);
-  // Of the 27 vertebrae those around the procedure's levels stand ready; the others are one touch away.
-  const near = node.options.length > 20 && app.near(node.options.map((o) => o.value));
-  const all = near && button(t("other_levels"), () => el.classList.add("all"));
-  if (near) {
-    chips.forEach((chip, n) => chip.classList.toggle("far", !near.has(node.options[n].value)));
-    el.append(all);
-  }
-  if (node.na_allowed) el.append(unless(node, give, app));
-  el.addEventListener("change", (event) => {
-    const { option, checked } = event.target;
-    if (checked) for (const b of boxes) if (b !== event.target && (option.exclusive || b.option.exclusive)) b.checked = false;
-    const chosen = boxes.filter((b) => b.checked).map((b) => b.option.value);
-    give(chosen.length ? chosen : null);
-  });
-  const set = (a) => {
-    const chosen = Array.isArray(a?.value) ? a.value : [];
-    for (const b of boxes) b.checked = chosen.includes(b.option.value);
-    if (near && chosen.some((v) => !near.has(v))) el.classList.add("all");
-    el.dataset.at = a?.mark ?? "";
-  };
-  return { el, set, wide: true };
-};
+/** Several: in the second script, which a list that asks for it waits for. */
+const several = (node, give, app) => late.several(node, give, app, unless);
 
 const numeric = (node, give, app) => {
   if (node.type === "integer" && node.min === 0 && node.max === 10 && !node.na_allowed)

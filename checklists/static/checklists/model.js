@@ -15,10 +15,14 @@ export const definitionOf = async (sha256) => {
   if (status === 200) plain.put(name, body).catch(() => {});
   return status === 200 ? complete(body) : undefined;
 };
+/** Controls that the second script brings. */
+export const late = {};
+const asksSeveral = ({ items = [] }) => items.some((one) => one.type === "multi_choice" || asksSeveral(one));
 /** Without its functions a list would show wrong conditions: then it is as if it were not at hand yet. */
 const complete = async (definition) => {
-  if (needsMore(definition)) await import("./rules_more.js").catch(() => {});
-  return needsMore(definition) ? undefined : definition;
+  const wants = () => needsMore(definition) || (!late.several && asksSeveral(definition));
+  if (wants()) await Promise.all([import("./picks.js"), import("./rules_more.js")]).then(([picks]) => Object.assign(late, picks)).catch(() => {});
+  return wants() ? undefined : definition;
 };
 const same = (a, b) => JSON.stringify(a) === JSON.stringify(b);
 const NOWHERE = { level: "", side: "", instance: "" };

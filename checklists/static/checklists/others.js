@@ -50,7 +50,10 @@ export const others = (app, own) => {
 };
 
 /** The list of what this tablet holds: shown when a page other than a run is opened without a network. */
-export const shelf = async (el) => {
+export const shelf = async () => {
+  document.body.classList.add("bare");
+  const el = h("div");
+  document.getElementById("items").replaceWith(el);
   const held = [];
   for (const name of await cache.names()) if (name.startsWith("run:")) held.push(await cache.get(name));
   const order = ["pre", "sign_in", "time_out", "intra", "sign_out", "post"];

@@ -71,7 +71,7 @@ export const paintRun = (app) => {
     }, app.view === "cement" ? "" : "pri", app.view === "cement" ? "list-checks" : "droplet"),
     button(t(run.state.paused_at ? "resume" : "pause"), app.pause, "", "circle-pause"),
     button(t("report_complication"), () => app.report(), "", "flag"),
-    h("button", { class: "btn", type: "button", "aria-label": t("more_acts"), on: { click: () => app.outside?.menu(app) } }, icon("ellipsis")),
+    h("button", { class: "btn", type: "button", "aria-label": t("more_acts"), on: { click: app.menu } }, icon("ellipsis")),
   ]);
 
   const inCement = intra && app.view === "cement";

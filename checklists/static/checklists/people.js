@@ -53,8 +53,8 @@ const credential = (title, who, send) =>
 
 /** Another person takes the tablet. What was ticked before stays theirs: it is sent first. */
 export const switchTo = async (app) => {
-  const who = await pickPerson(app.people, t("who_works"), [], app.lock.locked ? [] : [[t("lock_now"), "lock", "lock"], [t("waiting_here"), "waiting", "list-checks"], ...(app.session?.tablet ? [] : [[t("enrol"), "enrol", "tablet"]])]);
-  if (who === "lock") app.lock.lock();
+  const who = await pickPerson(app.people, t("who_works"), [], app.lock?.locked ? [] : [[t("lock_now"), "lock", "lock"], [t("waiting_here"), "waiting", "list-checks"], ...(app.session?.tablet ? [] : [[t("enrol"), "enrol", "tablet"]])]);
+  if (who === "lock") app.lock?.lock();
   if (who === "waiting") await app.showWaiting();
   if (who === "enrol") await enrol(app);
   if (!who?.user) return undefined;

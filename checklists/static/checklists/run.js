@@ -117,6 +117,7 @@ const app = {
     app.paint();
   },
   repeat: async (node) => (await import("./acts.js")).repeat(app, node),
+  menu: async () => (await import("./outside.js")).menu(app),
   pause: async () => (await import("./acts.js")).pause(app),
   /** One touch for a whole examination that found nothing new; each answer is written out and can be changed. */
   quick(node, at) {
@@ -266,7 +267,8 @@ const poll = async () => {
   if (!document.hidden && app.run.id && !app.polling) {
     app.polling = true;
     // A full disk must not end the reading: what is shown would grow old without a word.
-    await app.refresh().then(readRail).catch(() => {});
+    await app.refresh().catch(() => {});
+    readRail().catch(() => {});
     app.polling = false;
   }
   setTimeout(poll, POLL);
@@ -342,7 +344,6 @@ const start = async () => {
   if (status === 200) await app.sessionIs(body);
   await drawn;
   await rest();
-  await worker();
 };
 
 /** What comes later is tried until it is here. */
@@ -356,23 +357,13 @@ const later = async (load) => {
 };
 /** Everything that the first paint does without, before anybody could want it without a network. */
 const rest = async () => {
-  const [{ others, shelf }, { Lock }, outside] = await later(() => Promise.all([import("./others.js"), import("./lock.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
+  const [{ others, shelf }, { worker }, { Lock }, outside] = await later(() => Promise.all([import("./others.js"), import("./worker.js"), import("./lock.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./picks.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
   app.lock = new Lock(app);
   app.outside = outside;
   app.paint();
-  if (runId) return others(app, runId);
-  document.body.classList.add("bare");
-  const el = h("div");
-  $("items").replaceWith(el);
-  return shelf(el);
-};
-
-/** Where the browser has no service worker (plain http on the LAN), there is no cold start offline, and the page says so. */
-const worker = async () => {
-  if (!navigator.serviceWorker) return app.say(t("no_offline"));
-  const url = document.body.dataset.worker;
-  const policy = globalThis.trustedTypes?.createPolicy("sw", { createScriptURL: (text) => (text === url ? text : "") });
-  await navigator.serviceWorker.register(policy ? policy.createScriptURL(url) : url, { scope: "/" }).catch(() => app.say(t("no_offline")));
+  if (runId) others(app, runId);
+  else shelf();
+  worker(app);
 };
 
 // For tests and for support at the bedside: what this tablet holds, from the browser's console.

@@ -1,0 +1,34 @@
+/** The control for several answers to one question; the sign in has none. */
+import { button, h, icon, say, t } from "./dom.js";
+
+/** Several: chips that stay in the order of the list; an exclusive one stands alone. */
+export const several = (node, give, app, unless) => {
+  const boxes = node.options.map((o) => {
+    const box = h("input", { type: "checkbox" });
+    box.option = o;
+    return box;
+  });
+  const chips = boxes.map((b) => h("label", { class: "pick" }, b, h("span", {}, icon("check"), say(b.option, "label"))));
+  const el = h("fieldset", { class: "picks" }, h("legend", { class: "vh", text: app.name(node) }), chips);
+  // Of the 27 vertebrae those around the procedure's levels stand ready; the others are one touch away.
+  const near = node.options.length > 20 && app.near(node.options.map((o) => o.value));
+  const all = near && button(t("other_levels"), () => el.classList.add("all"));
+  if (near) {
+    chips.forEach((chip, n) => chip.classList.toggle("far", !near.has(node.options[n].value)));
+    el.append(all);
+  }
+  if (node.na_allowed) el.append(unless(node, give, app));
+  el.addEventListener("change", (event) => {
+    const { option, checked } = event.target;
+    if (checked) for (const b of boxes) if (b !== event.target && (option.exclusive || b.option.exclusive)) b.checked = false;
+    const chosen = boxes.filter((b) => b.checked).map((b) => b.option.value);
+    give(chosen.length ? chosen : null);
+  });
+  const set = (a) => {
+    const chosen = Array.isArray(a?.value) ? a.value : [];
+    for (const b of boxes) b.checked = chosen.includes(b.option.value);
+    if (near && chosen.some((v) => !near.has(v))) el.classList.add("all");
+    el.dataset.at = a?.mark ?? "";
+  };
+  return { el, set, wide: true };
+};
