@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from checklists.models import Run
 from tests.waiting import eventually
 
 WIDE = {"width": 1180, "height": 820}
@@ -55,7 +54,7 @@ class Tablet:
     def open(self, run: Any, *, worker: bool = True) -> None:
         """Open a run (the row or its id) and wait until it can be worked on (and, unless told otherwise, would start offline)."""
         self.page.goto(f"{self.url}/runs/{getattr(run, 'public_id', run)}/")
-        if isinstance(run, Run):
+        if hasattr(run, "procedure"):
             patient = run.procedure.patient
             self.patient = (f"{patient.family_name}, {patient.given_name}", patient.birth_date.strftime("%d %m %Y"))
         self.identify()
