@@ -10,6 +10,7 @@ from checklists.management.demo.accounts import read_accounts
 from checklists.management.demo.client import DayFailed
 from checklists.management.demo.clinic import BY, set_up_sites
 from checklists.management.demo.day import play_day
+from checklists.management.demo.drill import DemoDrill
 from checklists.management.demo.history import write_history
 from checklists.management.demo.loading import load
 from checklists.management.demo.people import SITE_D
@@ -21,9 +22,9 @@ from clinic.models import Site
 
 
 class Command(BaseCommand):
-    """`seed`, `history` and `load` write made-up rows (`load` adds more each time); `day` plays a day over the API."""
+    """`seed`, `history` and `load` write made-up rows (`load` adds more each time); `day` and `drill` play over the API."""
 
-    help = "A made-up clinic: demo seed, demo history, demo load --procedures N, demo day."
+    help = "A made-up clinic: demo seed, demo history, demo load --procedures N, demo day, demo drill."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Declare what can be made."""
@@ -42,6 +43,11 @@ class Command(BaseCommand):
         day.add_argument("--url", default=settings.BASE_URL, help="where the service answers")
         day.add_argument("--minutes-to-deficit", type=float, default=120, help="story minutes between leak and deficit")
         day.add_argument("--spare-the-worker", action="store_true", help="do not kill the worker process on the way")
+
+        drill = what.add_parser(
+            "drill", help="a drill at site D from end to end: needs the running service, takes half a minute"
+        )
+        drill.add_argument("--url", default=settings.BASE_URL, help="where the service answers")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Make what was asked for."""
@@ -86,6 +92,13 @@ class Command(BaseCommand):
             )
         except DayFailed as error:
             raise CommandError(f"The day did not end well. {error}") from error
+
+    def drill(self, *, url: str, **options: Any) -> None:
+        """Play a drill that the second surgeon answers."""
+        try:
+            DemoDrill(read_accounts(), url, scale=SITE_D.time_scale, out=self._tell).play()
+        except DayFailed as error:
+            raise CommandError(f"The drill did not end well. {error}") from error
 
     def _tell(self, text: str) -> None:
         self.stdout.write(text)
