@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from django.conf import settings
 from django.test import Client
 from playwright.sync_api import Browser
 
+from clinic.lib.clock import database_now
 from clinic.models import Site, User
+from complications.actions.heartbeat import beat
 from tests.browser.tablet import Tablet
 from tests.make import make_site, make_user
 
@@ -39,8 +42,9 @@ def give_session(tablet: Tablet, user: User) -> None:
 
 @pytest.fixture
 def clinic(transactional_db: None) -> Clinic:
-    """A site with a nurse, a surgeon and an anaesthetist."""
+    """A site with a nurse, a surgeon and an anaesthetist, where paging runs: without an engine every page would say so."""
     site = make_site()
+    beat(name="celery", now=database_now() + timedelta(hours=1))
     people = {role: make_user(site, role) for role in ("nurse", "surgeon", "anaesthetist")}
     return Clinic(site, **people)
 
