@@ -36,8 +36,10 @@ class Event(KeyFields):
 
     append_only = True
 
+    # Nobody asks for events by person or tablet, and a run's are found by `event_seq_once_per_run`: an index for each of
+    # these keys would only cost every tick.
     public_id = models.UUIDField(unique=True)
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="events")
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="events", db_index=False)
     seq = models.PositiveIntegerField()
     value = models.JSONField(null=True)
     parent = models.UUIDField(null=True, blank=True)
@@ -46,13 +48,18 @@ class Event(KeyFields):
     reason = models.CharField(max_length=500, blank=True)
     outcome = models.CharField(max_length=10)
     code = models.CharField(max_length=40, blank=True)
-    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     role = models.CharField(max_length=100, blank=True)
-    sender = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    sender = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     claimed = models.ForeignKey(
-        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="whom an unproven ticket names"
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="whom an unproven ticket names",
     )
-    tablet = models.ForeignKey(Tablet, on_delete=models.PROTECT, null=True, related_name="+")
+    tablet = models.ForeignKey(Tablet, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
     clock = models.JSONField(null=True, help_text="the tablet's wall clock, monotonic clock and measured skew")
@@ -95,12 +102,13 @@ class Answer(KeyFields):
     `heads` lists the standing events as [event id, value], the newest last; more than one is a conflict.
     """
 
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="answers")
+    # `answer_once_per_key` begins with the run.
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="answers", db_index=False)
     value = models.JSONField(null=True)
     event = models.UUIDField()
     heads = models.JSONField()
     is_conflict = models.BooleanField(default=False)
-    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    actor = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     occurred_at = models.DateTimeField()
     recorded_at = models.DateTimeField()
 
@@ -113,10 +121,14 @@ class Answer(KeyFields):
         triggers = [
             pgtrigger.Trigger(
                 name="locked_when_signed",
-                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                operation=pgtrigger.Update | pgtrigger.Delete,
                 when=pgtrigger.Before,
                 func=LOCKED,
-            )
+            ),
+            # After: where the answer was there already, ON CONFLICT has made an update of it, which is asked above.
+            pgtrigger.Trigger(
+                name="locked_when_signed_insert", operation=pgtrigger.Insert, when=pgtrigger.After, func=LOCKED
+            ),
         ]
 
     def __str__(self) -> str:
