@@ -87,6 +87,19 @@ def test_no_barrier_in_the_cement_moment_the_sheets_and_the_lock(clinic: Clinic,
     assert barriers(tablet.page) == []
 
 
+def test_the_cement_moment_fits_a_phone(clinic: Clinic, tablets: Hand) -> None:
+    runs = make_case(clinic.site, clinic.surgeon)
+    answer(runs["time_out"], {f"TOU-SUR-01|sides|{level}||": "both" for level in ("T12", "L1")})
+    tablet = tablets(clinic.nurse, viewport=PHONE)
+    tablet.open(runs["intra"], worker=False)
+    tablet.press("Cement")
+    expect(tablet.page.locator("#stop")).to_be_visible()
+    # Nobody pages in this test: the strip that says so, with its numbers, has to fit as well.
+    expect(tablet.page.locator("#strips")).to_contain_text("Paging has stopped")
+    assert tablet.page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0
+    assert barriers(tablet.page) == []
+
+
 def test_stop_keeps_its_time_first_and_asks_afterwards(clinic: Clinic, tablets: Hand) -> None:
     runs = make_case(clinic.site, clinic.surgeon)
     tablet = tablets(clinic.nurse)

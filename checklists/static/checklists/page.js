@@ -134,8 +134,8 @@ export const paintState = (app) => {
   ]);
   const minutes = Math.floor((Date.now() - net.since) / 60000);
   const old = unsent.length && Date.now() - unsent[0].made > 600000;
-  fill($("strips"), [kind, unsent.length, minutes, refused.map((e) => e.body.id), app.notes.length, app.unkept, old, app.stopped, app.phones, lang.now, app.known && app.outside?.mark(app)], () => [
-    app.stopped && strip("red", "octagon-alert", t("paging_stopped"), app.phones.length ? "" : t("no_phones"), app.phones.map((p) => h("a", { class: "btn", href: `tel:${`${p.number}`.replace(/[^\d+]/g, "")}` }, icon("phone"), `${p.name} ${p.number}`))),
+  fill($("strips"), [kind, unsent.length, minutes, refused.map((e) => e.body.id), app.notes.length, app.unkept, old, Boolean(app.stopped), app.phones, lang.now, app.known && app.outside?.mark(app)], () => [
+    app.stopped && app.stopped(strip),
     app.unkept && strip("red", "triangle-alert", t("not_kept"), t("not_kept_says"), button(t("save_file"), app.save, "", "download")),
     kind === "off" && strip(old ? "red" : "", "wifi-off", t("no_network_since", { at: clock(net.since), n: minutes }), unsent.length ? t("carry_on", { n: unsent.length }) : t("carry_on_none"), unsent.length > 0 && button(t("show_n", { n: unsent.length }), () => app.showWaiting()), unsent.length > 0 && button(t("save_file"), app.save, "", "download")),
     kind === "login" && strip("", "key-round", t("log_in_again"), t("log_in_says", { n: unsent.length }), h("a", { class: "btn", href: `/accounts/login/?next=${encodeURIComponent(location.pathname)}`, text: t("log_in") })),

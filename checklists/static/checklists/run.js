@@ -252,13 +252,6 @@ const readRail = async () => {
   app.railAt = Date.now();
   const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/?gate=0`);
   if (status === 200) app.run.state.runs = body.results;
-  await readHealth();
-};
-/** Whether anybody pages at all: without a sweep for half a minute the phone list stands on this page, as on every other. */
-const readHealth = async () => {
-  const health = await fetch("/healthz", { cache: "no-store", signal: AbortSignal.timeout(8000) }).then((answer) => answer.json()).catch(() => ({}));
-  const age = health.engine_age_s;
-  app.stopped = age === null || age > 30;
 };
 /** The cold start's copy. */
 const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.now() });
@@ -357,8 +350,9 @@ const later = async (load) => {
 };
 /** Everything that the first paint does without, before anybody could want it without a network. */
 const rest = async () => {
-  const [{ others, shelf }, { worker }, { Lock }, outside] = await later(() => Promise.all([import("./others.js"), import("./worker.js"), import("./lock.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./picks.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
+  const [{ others, shelf }, { worker }, { Lock }, { watchPaging }, outside] = await later(() => Promise.all([import("./others.js"), import("./worker.js"), import("./lock.js"), import("./health.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./picks.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
   app.lock = new Lock(app);
+  watchPaging(app);
   app.outside = outside;
   app.paint();
   if (runId) others(app, runId);
