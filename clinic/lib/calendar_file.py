@@ -9,10 +9,6 @@ from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import icalendar
-import recurring_ical_events  # type: ignore[import-untyped]
-from icalendar.parser import Contentline
-
 from clinic.lib.problems import FieldError, Invalid
 
 MOST_BYTES = 512 * 1024
@@ -64,6 +60,9 @@ def read_calendar(text: str, zone: ZoneInfo, start: datetime, end: datetime) -> 
     A day without time begins and ends at midnight there. Raise Invalid with a FieldError `calendar` for each fault,
     `Line 12, DTSTART: …`.
     """
+    # Here and below: ten megabytes that only a web process which reads a calendar needs.
+    import icalendar
+
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
         raise _refusal([(0, "", f"The file is larger than {MOST_BYTES // 1024} KiB.")])
     blocks = _scan(text)
@@ -112,6 +111,8 @@ def _unfolded(text: str) -> Iterator[tuple[int, str]]:
 
 def _scan(text: str) -> list[_Block]:
     """Return where each event stands; raise Invalid for lines that are none, and for BEGIN and END that do not fit."""
+    from icalendar.parser import Contentline
+
     faults: list[tuple[int, str, str]] = []
     open_: list[tuple[str, int]] = []
     blocks: list[_Block] = []
@@ -208,6 +209,9 @@ def _rule_faults(rule: Any, begin: date, now: datetime) -> Iterator[str]:
 def _expand(
     calendar: Any, events: list[Any], blocks: list[_Block], zone: ZoneInfo, start: datetime, end: datetime
 ) -> list[Occurrence]:
+    import icalendar
+    import recurring_ical_events  # type: ignore[import-untyped]
+
     zones = list(calendar.walk("VTIMEZONE"))
     series: dict[str, list[tuple[Any, _Block]]] = {}
     for event, block in zip(events, blocks, strict=True):

@@ -244,6 +244,8 @@ class Service:
         """Return the environment of web, worker, beat and watchman: never with the owner's URL."""
         own = {"DATABASE_OWNER_URL", "DATABASE_ROLE", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
         return {
+            # An arena of malloc for each thread would keep the memory of the largest export that any of them ever sent.
+            "MALLOC_ARENA_MAX": "2",
             **{name: value for name, value in self.options.environ.items() if name not in own},
             "DATA_DIR": str(self.options.data),
             "DATABASE_URL": self.database_url,
