@@ -43,6 +43,24 @@ DOCS_POLICY = (
 )
 
 
+class SessionCookieMiddleware:
+    """Let no answer of the API take a log-in's cookie away; this stands outside of Django's own session middleware.
+
+    When a tablet changes hands, a request of the person before may still be under way. Its log-in is gone when it
+    arrives, and the answer's order to drop the cookie would reach the tablet after the new person's log-in.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        cookie = response.cookies.get(settings.SESSION_COOKIE_NAME)
+        if cookie is not None and not cookie.value and request.path.startswith("/api/"):
+            del response.cookies[settings.SESSION_COOKIE_NAME]
+        return response
+
+
 class HeadersMiddleware:
     """Give every answer the content policy, and keep pages and data out of every cache."""
 

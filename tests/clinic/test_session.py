@@ -50,3 +50,20 @@ def test_a_deployment_from_which_no_page_could_leave_is_refused(settings: Any) -
     assert "clinic.E020" in [found.id for found in run_checks(include_deployment_checks=True)]
     settings.EMAIL_HOST = "mail.example.org"
     assert "clinic.E020" not in [found.id for found in run_checks(include_deployment_checks=True)]
+
+
+def test_what_the_person_before_still_asks_logs_nobody_out(as_: Any, site: Site, settings: Any) -> None:
+    nurse, other = make_user(site, Role.NURSE), make_user(site, Role.NURSE)
+    client = as_(nurse)
+    name = settings.SESSION_COOKIE_NAME
+    before = client.cookies[name].value
+    switch(client, user=other.username, pin=PIN)
+    after = client.cookies[name].value
+    assert after != before
+    # A request that was under way when the tablet changed hands: its answer comes after the new person's log-in.
+    client.cookies[name] = before
+    answer = client.send("GET", "/session/")
+    assert answer.status_code == 401
+    assert name not in answer.cookies
+    client.cookies[name] = after
+    assert client.send("GET", "/session/").json()["user"] == other.username
