@@ -112,7 +112,10 @@ def test_a_push_is_shown_and_its_answer_takes_the_minutes_and_nothing_less(
         """async () => {
           const policy = globalThis.trustedTypes?.createPolicy("sw", { createScriptURL: (text) => text });
           const url = document.getElementById("push").dataset.worker;
-          await navigator.serviceWorker.register(policy ? policy.createScriptURL(url) : url, { scope: "/escalations/" });
+          const made = await navigator.serviceWorker.register(policy ? policy.createScriptURL(url) : url, { scope: "/escalations/" });
+          // A page that is opened before the worker is active stays without it.
+          const worker = made.active ?? made.waiting ?? made.installing;
+          while (worker.state !== "activated") await new Promise((done) => worker.addEventListener("statechange", done, { once: true }));
         }"""
     )
     page.goto(f"{phone.url}/escalations/")
