@@ -79,6 +79,7 @@ class Watchman:
         self.published: dict[int, datetime] = {}
         self.took_over = 0
         self.next_audit = 0.0
+        self.auditing: threading.Thread | None = None
         self.next_heartbeat = 0.0
         self.found = ""
         self.next_round = 0.0
@@ -118,7 +119,7 @@ class Watchman:
         beat(name="watchman", now=database_now(), took_over=done)
         if monotonic() >= self.next_audit:
             self.next_audit = monotonic() + AUDIT_EVERY_S
-            self.audit()
+            self.audit_aside()
 
     def publish(self, due: dict[int, datetime], now: datetime) -> None:
         """Hand to Celery what has not been handed over yet for the same due time."""
@@ -149,6 +150,20 @@ class Watchman:
         if self.listener is not None:
             self.listener.close()
             self.listener = None
+
+    def audit_aside(self) -> None:
+        """Audit in a thread of its own: with very many open cases it takes half a second, and no page waits for it."""
+        if self.auditing is None or not self.auditing.is_alive():
+            self.auditing = threading.Thread(target=self._audit_and_close, name="audit", daemon=True)
+            self.auditing.start()
+
+    def _audit_and_close(self) -> None:
+        try:
+            self.audit()
+        except (DatabaseError, InterfaceError, psycopg.Error) as error:
+            log.error("audit_failed", extra={"error": type(error).__name__})
+        finally:
+            connection.close()
 
     def audit(self) -> OpenAudit:
         """Look at all that is open, keep what was found, and tell the outside world only when all of it is well."""
