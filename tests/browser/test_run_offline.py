@@ -51,6 +51,7 @@ def test_ticks_under_a_cut_network_survive_a_reload_and_a_cold_start_and_arrive_
     tablet.page.reload()
     expect(tablet.row(SPOKEN)).to_contain_text("On this tablet")
     tablet.tap(BY, "Patient")
+    expect(tablet.row(BY)).to_contain_text("On this tablet")
     # A cold start: the page is gone, another one is opened, and there is still no network.
     tablet.page.close()
     tablet.page = tablet.new_page()

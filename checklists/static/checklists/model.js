@@ -78,7 +78,8 @@ export class Run {
   /** What the page shows for a key: {value, head, mark, by, at, conflict?} or undefined. */
   answer(key) {
     const waits = this.mine.get(key);
-    if (waits) return { value: waits.body.value, head: waits.body.id, mark: "tablet", by: waits.who, at: waits.body.occurred_at };
+    // No mark before the disk has it: what says "On this tablet" survives a page that is closed at once.
+    if (waits) return { value: waits.body.value, head: waits.body.id, mark: waits.n || waits.unkept ? "tablet" : "", by: waits.who, at: waits.body.occurred_at };
     const kept = this.server.get(key);
     // What another person's tablet brought has been seen by two at least; whether others saw ours, nobody has said.
     return kept && { ...kept, mark: kept.by && this.me && kept.by !== this.me ? "team" : "server" };

@@ -99,7 +99,7 @@ const row = (node, at, app, number, suffix = "") => {
     const blocks = app.blocks(node, wanted);
     const done = states.length > 0 && states.every(([p]) => app.run.answered(p.key));
     const marks = states.map(([, a]) => a?.mark);
-    const kind = conflicts.length ? "clash" : blocks.length ? "stop" : done ? (marks.includes("tablet") ? "tablet" : marks.includes("server") ? "server" : "team") : next ? "next" : "";
+    const kind = conflicts.length ? "clash" : blocks.length ? "stop" : done ? (["tablet", "server", "team"].find((m) => marks.includes(m)) ?? "") : next ? "next" : "";
     if (el.kind !== kind) {
       el.kind = kind;
       el.classList.toggle("clash", kind === "clash");
