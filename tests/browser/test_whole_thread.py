@@ -168,6 +168,7 @@ def test_from_the_theatre_list_to_an_exported_record(tablet: Tablet, phone: Tabl
     tablet.press("All as before")
     expect(tablet.page.locator(".fold").first).to_contain_text("As before")
     tablet.press("New observation")
+    expect(tablet.page.locator(".fold")).to_have_count(2)
     instance = tablet.page.evaluate("() => tablet.run.instances(tablet.run.nodes.get('POS-NEU-01')).at(-1)")
 
     def say(part: str, option: str) -> None:
