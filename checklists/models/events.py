@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pgtrigger
 from django.db import models
 
@@ -87,15 +89,22 @@ class Event(KeyFields):
         return str(self.public_id)
 
 
-LOCKED = """
-    IF (SELECT status FROM checklists_run WHERE id = COALESCE(NEW.run_id, OLD.run_id)) <> 'open' THEN
+def _locked(rows: str) -> str:
+    """Return the body of a trigger that refuses a statement which touches answers of a run that is not open."""
+    return f"""
+    IF EXISTS (SELECT FROM ({rows}) AS touched JOIN checklists_run r ON r.id = touched.run_id WHERE r.status <> 'open') THEN
         RAISE EXCEPTION 'The run is signed: its answers are locked.' USING ERRCODE = 'check_violation';
     END IF;
-    RETURN COALESCE(NEW, OLD);
-"""
+    RETURN NULL;
+    """
 
 
-@versioned("AnswerVersion")
+_OLD, _NEW = "SELECT DISTINCT run_id FROM old_values", "SELECT DISTINCT run_id FROM new_values"
+_referencing: Any = pgtrigger.Referencing
+
+
+# Once for a statement, not for each row: a batch of ticks is one statement.
+@versioned("AnswerVersion", level=pgtrigger.Statement)
 class Answer(KeyFields):
     """The current state of one item, rebuilt from the events by `rules.fold`.
 
@@ -118,17 +127,26 @@ class Answer(KeyFields):
                 fields=["run", "item", "part", "level", "side", "instance"], name="answer_once_per_key"
             ),
         ]
+        # Once for a statement; with ON CONFLICT both the insert and the update are asked.
         triggers = [
             pgtrigger.Trigger(
-                name="locked_when_signed",
-                operation=pgtrigger.Update | pgtrigger.Delete,
-                when=pgtrigger.Before,
-                func=LOCKED,
-            ),
-            # After: where the answer was there already, ON CONFLICT has made an update of it, which is asked above.
-            pgtrigger.Trigger(
-                name="locked_when_signed_insert", operation=pgtrigger.Insert, when=pgtrigger.After, func=LOCKED
-            ),
+                name=f"locked_when_signed_{name}",
+                operation=operation,
+                level=pgtrigger.Statement,
+                when=pgtrigger.After,
+                referencing=referencing,
+                func=_locked(rows),
+            )
+            for name, operation, referencing, rows in (
+                ("insert", pgtrigger.Insert, _referencing(new="new_values"), _NEW),
+                (
+                    "update",
+                    pgtrigger.Update,
+                    _referencing(old="old_values", new="new_values"),
+                    f"{_OLD} UNION {_NEW}",
+                ),
+                ("delete", pgtrigger.Delete, _referencing(old="old_values"), _OLD),
+            )
         ]
 
     def __str__(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pghistory
 import pghistory.models
+import pgtrigger
 from django.db import models
 
 if TYPE_CHECKING:
@@ -66,11 +67,14 @@ def order_index(model_name: str) -> str:
     return f"{model_name.lower()}_order"
 
 
-def versioned(model_name: str, *, exclude: list[str] | None = None) -> Any:
-    """Return the class decorator that gives a model its version table `model_name`."""
+def versioned(model_name: str, *, exclude: list[str] | None = None, level: pgtrigger.Level = pgtrigger.Row) -> Any:
+    """Return the class decorator that gives a model its version table `model_name`.
+
+    `level` tells whether the triggers run for each row or once for a statement of many rows.
+    """
     return pghistory.track(
-        pghistory.InsertEvent(),
-        pghistory.UpdateEvent(),
+        pghistory.InsertEvent(level=level),
+        pghistory.UpdateEvent(level=level),
         model_name=model_name,
         base_model=ChangeTriple,
         exclude=exclude,
