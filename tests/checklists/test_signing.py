@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from checklists.models import Answer, Run, Signature
 from checklists.queries.runs import content_hash
@@ -193,6 +194,34 @@ def override(team: Team, item: str, *people: tuple[User, str], phase: str = "pre
         **fields,
     }
     return team.client.send("POST", f"/runs/{team.runs[phase].public_id}/overrides/", body)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE checklists_answer SET value = '9' WHERE run_id = %s",
+        "DELETE FROM checklists_answer WHERE run_id = %s",
+        "UPDATE checklists_answer SET run_id = (SELECT max(id) FROM checklists_run) WHERE run_id = %s",
+        "UPDATE checklists_answer SET run_id = %s WHERE run_id <> %s",
+        "INSERT INTO checklists_answer (run_id, item, part, level, side, instance, value, event, heads, is_conflict, "
+        "occurred_at, recorded_at) SELECT run_id, 'PRE-NEW-01', '', '', '', '', value, event, heads, false, now(), now() "
+        "FROM checklists_answer WHERE run_id = %s LIMIT 1",
+        "INSERT INTO checklists_answer (run_id, item, part, level, side, instance, value, event, heads, is_conflict, "
+        "occurred_at, recorded_at) SELECT run_id, item, part, level, side, instance, '9', event, heads, false, now(), now() "
+        "FROM checklists_answer WHERE run_id = %s ON CONFLICT (run_id, item, part, level, side, instance) "
+        "DO UPDATE SET value = excluded.value",
+    ],
+)
+def test_the_database_itself_keeps_the_answers_of_a_signed_list(team: Team, change: str) -> None:
+    run = team.runs["pre"]
+    fill(run)
+    answer(team.runs["sign_in"], {"SIN-MON-01|spo2|||": 97})
+    team.sign("pre", team.surgeon, "operator")
+    assert team.status("pre") == "signed"
+    before = list(Answer.objects.order_by("pk").values())
+    with pytest.raises(IntegrityError, match="locked"), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(change, [run.pk] * change.count("%s"))
+    assert list(Answer.objects.order_by("pk").values()) == before
 
 
 def test_two_people_of_two_roles_let_a_stop_pass(team: Team) -> None:
