@@ -31,6 +31,8 @@ PACKAGES := clinic complications checklists
 TESTS ?= tests
 # Workers of pytest: one for each core unless told otherwise.
 WORKERS ?= auto
+# Whole services at a time in the tests that start and kill them: each is half a dozen processes.
+SERVICES ?= 2
 # The walk through the whole authorization matrix belongs to `make test`.
 QUICK := not browser and not service and not faults and not matrix and not fuzz
 
@@ -50,7 +52,7 @@ run: $(MAIN)
 test: $(DEV)
 	@status=0; \
 	$(PY) -m pytest -n $(WORKERS) -m "not service and not faults" $(TESTS) || status=1; \
-	$(PY) -m pytest -m "service or faults" $(TESTS) || status=1; \
+	$(PY) -m pytest -n $(SERVICES) --dist load --maxschedchunk 1 -m "service or faults" $(TESTS) || status=1; \
 	exit $$status
 
 quick: $(DEV)

@@ -22,6 +22,8 @@ from tests.make_checklists import keep_lists
 from tests.service import TOP, RunningService
 from tests.waiting import eventually
 
+LONGEST = ("test_kill_campaign", "test_demo_day", "test_whole_thread")
+
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
@@ -165,6 +167,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if {"service", "start_service"} & fixtures:
             item.add_marker("service")
     without_browser(config, items)
+    # The long ones first, so that they do not stand alone at the end of a run on several cores.
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

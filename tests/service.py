@@ -31,6 +31,7 @@ OWN = (
     "PORT",
     "DATA_DIR",
     "DEMO",
+    "DEMO_HISTORY",
     "BASE_URL",
     "DJANGO_ALLOW_ASYNC_UNSAFE",
 )
@@ -53,6 +54,8 @@ class RunningService:
             **{name: value for name, value in os.environ.items() if name not in OWN},
             "DATA_DIR": str(data),
             "PORT": str(self.port),
+            # A year of past cases takes a core for half a minute, and is looked at in tests of its own.
+            "DEMO_HISTORY": "1",
             **env,
         }
         self.output = data.parent / f"{data.name}.out"

@@ -39,6 +39,7 @@ class Options:
     host: str
     port: int
     demo: bool
+    demo_history: int
     database_url: str
     owner_url: str
     redis_url: str
@@ -72,6 +73,7 @@ def read_options(environ: dict[str, str], top: Path) -> Options:
         host=environ.get("HOST") or "127.0.0.1",
         port=number("PORT", 8000, 1, 65535),
         demo=demo in {"1", "true", "yes", "on"},
+        demo_history=number("DEMO_HISTORY", 100, 0, 100),
         database_url=environ.get("DATABASE_URL", ""),
         owner_url=environ.get("DATABASE_OWNER_URL", ""),
         redis_url=environ.get("REDIS_URL", ""),
@@ -131,8 +133,8 @@ class Service:
         sys.stdout.write(f"READY {self.options.url}\n")
         self.introduce()
         sys.stdout.flush()
-        if self.options.demo and self.has_command("demo"):
-            self.in_background(["demo", "history"])
+        if self.options.demo and self.options.demo_history and self.has_command("demo"):
+            self.in_background(["demo", "history", "--scale", str(self.options.demo_history / 100)])
 
     def take_data_directory(self) -> None:
         """Lock the data directory for this process; raise EmbeddedError where another one holds it."""
