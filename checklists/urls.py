@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, path
 from checklists.api import board, events, follow_ups, identity, procedures, runs, signing
 from checklists.pages import board as board_page
 from checklists.pages import follow_ups as follow_up_pages
-from checklists.pages import run, timeline
+from checklists.pages import run, timeline, wall
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     # Asked for most, so it is found first.
@@ -44,6 +44,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
 ]
 page_urlpatterns: list[URLPattern | URLResolver] = [
     path("board/", board_page.board, name="page-board"),
+    path("wall/<slug:room>/", wall.wall, name="page-wall"),
     path("procedures/<uuid:public_id>/", timeline.procedure, name="page-procedure"),
     path("procedures/<uuid:public_id>/call/", follow_up_pages.patient_called, name="page-patient-called"),
     path("follow-ups/", follow_up_pages.follow_ups, name="page-follow-ups"),

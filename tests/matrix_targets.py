@@ -22,6 +22,7 @@ from clinic.models import (
     Export,
     Leave,
     Procedure,
+    Room,
     Shift,
     ShiftOverride,
     ShiftSwap,
@@ -106,6 +107,12 @@ def _export(place: Place) -> Export:
     return make_export(place.site, place.people["administrator"])
 
 
+@record("room")
+def _room(place: Place) -> Room:
+    return place.site.rooms.get_or_create(code=f"wall-{place.site.pk}", defaults={"name": "Theatre"})[0]
+
+
+ARGUMENTS["page-wall"] = lambda place: {"room": place["room"].code}
 ARGUMENTS["api-export"] = ARGUMENTS["api-export-identified"] = lambda place: {"dataset": "procedures"}
 ARGUMENTS["api-export-manifest"] = lambda place: {"dataset": place["export"].dataset}
 QUERIES["api-export-manifest"] = lambda place: {"export": str(place["export"].public_id)}

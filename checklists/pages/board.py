@@ -101,6 +101,7 @@ class RoomColumn:
 
     id: int
     name: str
+    code: str = ""
     cards: list[Card] = field(default_factory=list)
 
     @property
@@ -179,7 +180,9 @@ def columns(cards: Iterable[Card]) -> list[RoomColumn]:
     for card in cards:
         room = card.look.procedure.room
         key = room.pk if room else 0
-        rooms.setdefault(key, RoomColumn(key, room.name if room else _("Room not set"))).cards.append(card)
+        rooms.setdefault(
+            key, RoomColumn(key, room.name if room else _("Room not set"), room.code if room else "")
+        ).cards.append(card)
     return sorted(rooms.values(), key=lambda column: (column.id == 0, column.name))
 
 

@@ -15,7 +15,7 @@ from checklists.rules.evaluation import Evaluation, State
 from checklists.rules.gates import HARD, Blocker, gate_of, progress_of
 from checklists.rules.nodes import Key
 from checklists.vocabulary import Phase, RunStatus
-from clinic.models import Procedure, Site, Tablet
+from clinic.models import Procedure, Room, Site, Tablet
 from clinic.vocabulary import ProcedureStatus
 from complications.models import Escalation
 
@@ -48,10 +48,10 @@ class Look:
     unheard_since: datetime | None
 
 
-def board_of(site: Site, start: datetime, end: datetime, now: datetime) -> list[Look]:
-    """Return a look at each procedure of the site scheduled in [start, end), in the order of the list."""
+def board_of(site: Site, start: datetime, end: datetime, now: datetime, *, room: Room | None = None) -> list[Look]:
+    """Return a look at each procedure of the site (or of one room) scheduled in [start, end), in the order of the list."""
     procedures = list(
-        Procedure.objects.at_site(site)
+        (Procedure.objects.at_site(site).filter(room=room) if room else Procedure.objects.at_site(site))
         .between(start, end)
         .exclude(status=ProcedureStatus.CANCELLED.value)
         .for_display()

@@ -4,13 +4,20 @@ import { tick } from "./clocks.js";
 
 const RUNNING = "[data-since],[data-until],[data-clock]";
 
-function load(url) {
+// Resolves to the page, or to nothing where the server says that it is as `known` has it.
+function load(url, known) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("GET", url);
+    if (known.etag) request.setRequestHeader("If-None-Match", known.etag);
     request.responseType = "document";
     request.timeout = 8000;
-    request.onload = () => (request.status === 200 && request.response ? resolve(request.response) : reject(request.status));
+    request.onload = () => {
+      if (request.status === 304) return resolve();
+      if (request.status !== 200 || !request.response) return reject(request.status);
+      known.etag = request.getResponseHeader("ETag");
+      return resolve(request.response);
+    };
     request.onerror = request.ontimeout = reject;
     request.send();
   });
@@ -50,14 +57,15 @@ function merge(old, fresh) {
 
 // Elements with data-parts have children with ids that are compared one by one.
 export function refresh(selector, everyMs, after = () => {}) {
+  const known = {};
   async function once() {
     if (document.hidden || document.querySelector("dialog[open]")) return;
     try {
-      const answer = await load(location.href);
-      for (const old of document.querySelectorAll(selector)) {
-        const fresh = answer.getElementById(old.id);
-        if (fresh) merge(old, fresh);
-      }
+      const answer = await load(location.href, known);
+      const parts = answer ? [...document.querySelectorAll(selector)].map((old) => [old, answer.getElementById(old.id)]) : [];
+      // A log-in in place of the page: what stands here is not fresh.
+      if (answer && !parts.some(([, fresh]) => fresh)) throw new Error("another page");
+      for (const [old, fresh] of parts) if (fresh) merge(old, fresh);
       tick();
       after();
     } catch {
