@@ -127,7 +127,7 @@ def test_a_tick_that_breaks_the_server_holds_back_no_other_list_and_no_deficit(c
 
     tablet.context.route("**/events/", break_down)
     add = """([item, part, value, run, more]) => import(document.querySelector('script[type=module]').src.replace(
-        /run[^/]*$/, 'queue.js')).then(({ queue, uuid7 }) => queue.add({ run, urgent: !!more.urgent, body: {
+        /checklists\/run[^/]*$/, 'clinic/js/queue.js')).then(({ queue, uuid7 }) => queue.add({ run, urgent: !!more.urgent, body: {
         id: uuid7(), item, part, value, parent: null, occurred_at: new Date().toISOString(), ...more.body } }))"""
     tablet.open(runs["post"], worker=False)
     post, sign_in = (str(runs[phase].public_id) for phase in ("post", "sign_in"))

@@ -1,6 +1,6 @@
 /** What is done to a list as a whole, seldom enough to be loaded after the first paint: repetitions, pauses. */
 import { button, h, say, sheet, t } from "./dom.js";
-import { call } from "./queue.js";
+import { call } from "../clinic/js/queue.js";
 
 /** Begin the next repetition of a series. */
 export const repeat = async (app, node) => {

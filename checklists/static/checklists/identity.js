@@ -1,8 +1,8 @@
 /** Before a list is drawn: two identifiers of its patient. Nothing of the patient is on the screen until they fit. */
 import { button, clock, fill, h, icon, t } from "./dom.js";
-import { call, net, queue, uuid7 } from "./queue.js";
+import { call, net, queue, uuid7 } from "../clinic/js/queue.js";
 import { bornOn, compare } from "./names.js";
-import { plain } from "./store.js";
+import { plain } from "../clinic/js/store.js";
 
 const MINUTES = 10;
 const FIELDS = ["mrn", "name", "birth_date"];

@@ -1,6 +1,6 @@
 /** The lock of the screen; loaded right after the first paint, minutes before it is due. */
 import { button, h, icon, t } from "./dom.js";
-import { net } from "./queue.js";
+import { net } from "../clinic/js/queue.js";
 
 const HOLD = 3600000;
 

@@ -1,7 +1,7 @@
 /** One run as the tablet knows it: definition, the server's answers, and on top of them what still waits here. */
 import { buildIndex, evaluate, gateOf, isNotApplicable as isNA, keyText, needsMore, progressOf } from "./rules.js";
-import { call, queue, uuid7 } from "./queue.js";
-import { plain } from "./store.js";
+import { call, queue, uuid7 } from "../clinic/js/queue.js";
+import { plain } from "../clinic/js/store.js";
 
 export { isNA };
 /** The key of a node's answer at a place, as one string. */

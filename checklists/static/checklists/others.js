@@ -1,8 +1,8 @@
 /** Keeps every other run of today on the tablet, so that it opens and works without a network as well. */
 import { date, h, icon, lang, t } from "./dom.js";
-import { call, net } from "./queue.js";
+import { call, net } from "../clinic/js/queue.js";
 import { definitionOf } from "./model.js";
-import { cache } from "./store.js";
+import { cache } from "../clinic/js/store.js";
 
 const AGAIN = 120000;
 const DAYS = 2 * 86400000;

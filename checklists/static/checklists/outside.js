@@ -1,6 +1,6 @@
 /** Outside the plain course: emergency, a level or a case that is not treated, pauses, and the second confirmation after one. */
 import { button, clock, date, fill, h, icon, say, sheet, t } from "./dom.js";
-import { call, queue, uuid7 } from "./queue.js";
+import { call, queue, uuid7 } from "../clinic/js/queue.js";
 import { rowId } from "./rows.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));

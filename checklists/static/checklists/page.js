@@ -1,6 +1,6 @@
 /** Paints the run page: banner, rail, title, dock, and what is true of the network. It decides nothing. */
 import { button, clock, date, fill, h, icon, initials, lang, say, sheet, t } from "./dom.js";
-import { net, queue } from "./queue.js";
+import { net, queue } from "../clinic/js/queue.js";
 import { rowId } from "./rows.js";
 
 export const POLL = 2000;

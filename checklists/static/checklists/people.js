@@ -1,6 +1,6 @@
 /** Who is at work: switching by PIN, signing by several people on one tablet, overrides. */
 import { button, h, initials, say, sheet, t } from "./dom.js";
-import { call, net, uuid7 } from "./queue.js";
+import { call, net, uuid7 } from "../clinic/js/queue.js";
 import { keepPin, openOffline } from "./vault.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));

@@ -1,7 +1,7 @@
 /** The complication report: pre-filled from the run, kept by the same queue that never loses, sent with an id made here. */
 import { button, h, say, sheet, t } from "./dom.js";
 import { control } from "./controls.js";
-import { queue, uuid7 } from "./queue.js";
+import { queue, uuid7 } from "../clinic/js/queue.js";
 
 const MUSCLES = ["hip_flexion", "knee_extension", "ankle_dorsiflexion", "great_toe_extension", "plantarflexion"];
 const SYMPTOMS = ["leg_weakness", "saddle_numbness", "bladder_bowel", "new_leg_pain", "progressive_leg_pain", "severe_back_pain", "sensory_level", "gait_ataxia", "bilateral_leg_symptoms"];

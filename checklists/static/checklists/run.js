@@ -1,7 +1,7 @@
 /** The run page: draws from what the tablet holds, ticks without waiting, and tells the truth about the network. */
 import { button, h, lang, say, sheet, t } from "./dom.js";
-import { call, net, queue } from "./queue.js";
-import { cache, outbox, plain } from "./store.js";
+import { call, net, queue } from "../clinic/js/queue.js";
+import { cache, outbox, plain } from "../clinic/js/store.js";
 import { POLL, paintRun, paintState } from "./page.js";
 import { Run, definitionOf, keyAt } from "./model.js";
 import { Rows, rowId } from "./rows.js";

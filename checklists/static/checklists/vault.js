@@ -3,7 +3,7 @@
  * verifier is salted, slow to guess, and sealed under the key that a log-out drops.
  */
 import { t } from "./dom.js";
-import { cache, plain } from "./store.js";
+import { cache, plain } from "../clinic/js/store.js";
 
 const ROUNDS = 600000;
 const TRIES = 5;

@@ -1,7 +1,7 @@
 /** What waits on this tablet: looked at, saved as a file, taken back from one. */
 import { button, clock, h, sheet, t } from "./dom.js";
-import { queue } from "./queue.js";
-import { outbox } from "./store.js";
+import { queue } from "../clinic/js/queue.js";
+import { outbox } from "../clinic/js/store.js";
 
 /** Everything that waits, as one file a person can carry; importing it twice changes nothing, the ids are the same. */
 const file = () => {

@@ -1,6 +1,6 @@
 /**
- * What the tablet keeps: `outbox` (emptied by the server's receipts and by nothing else) and `cache` (runs for a cold
- * start offline, sealed under a key that cannot leave this device and that a log-out drops).
+ * What a tablet or phone keeps: `outbox` (emptied by the server's receipts and by nothing else) and `cache` (runs, cases and
+ * half-filled forms for a start offline, sealed under a key that cannot leave this device and that a log-out drops).
  */
 const asked = (request) =>
   new Promise((done, fail) => {

@@ -7,6 +7,8 @@ import { outbox } from "./store.js";
 const BATCH = 100;
 const PAUSES = [1, 2, 4, 8, 15].map((s) => s * 1000);
 const PATIENCE = 20000;
+// Answers that will be the same tomorrow, for what only its maker may send.
+const FINAL = new Set([403, 404]);
 
 /** A UUID whose first 48 bits are the time, so that ids sort as they were made. */
 export const uuid7 = (ms = Date.now()) => {
@@ -109,10 +111,11 @@ export const queue = Object.assign(new EventTarget(), {
   },
   /**
    * Keep one thing and send it when possible. `kind` is "event" (a tick of `run`), "report" (a complication) or "act"
-   * (what `path` takes, with an id that makes it one); `urgent` marks a deficit or STOP. Resolves when the disk has it; the mirror has it at once.
+   * (what `path` takes, with an id that makes it one); `urgent` marks a deficit or STOP. `maker` is the user name of somebody
+   * in whose name alone it may be sent: it waits until they are logged in here. Resolves when the disk has it; the mirror has it at once.
    */
-  async add({ kind = "event", path, run = "", body, urgent = false, who = "", label = "" }) {
-    const entry = { kind, path, run, body, urgent, who, label, made: Date.now() };
+  async add({ kind = "event", path, run = "", body, urgent = false, who = "", label = "", maker }) {
+    const entry = { kind, path, run, body, urgent, who, label, maker, made: Date.now() };
     this.waiting.push(entry);
     this.tell("change");
     try {
@@ -135,18 +138,25 @@ export const queue = Object.assign(new EventTarget(), {
     if (navigator.locks) await navigator.locks.request("outbox", { ifAvailable: true }, (lock) => lock && this.drain());
     else if (!this.draining) await (this.draining = this.drain().finally(() => (this.draining = undefined)));
   },
+  /** Who is logged in here at this moment, as the server says it; undefined when it does not answer. */
+  async person() {
+    const { status, body } = await call("GET", "session/");
+    return status === 200 ? body?.user : undefined;
+  },
   async drain() {
     const stuck = new Set(); // runs that the server does not take just now: the others go on
     const single = new Set(); // runs whose batch was refused as a whole: one by one, to find the one that is
+    const here = this.unsent().some((e) => e.maker) ? await this.person() : undefined;
     for (;;) {
       const runs = new Map();
-      for (const e of this.unsent().filter((x) => x.n || x.unkept)) {
-        const of = e.kind === "event" ? e.run : e.body.id;
+      for (const e of this.unsent().filter((x) => (x.n || x.unkept) && (!x.maker || x.maker === here))) {
+        // What one person writes of one case arrives in the order in which it was written.
+        const of = e.kind === "event" ? e.run : e.maker ? `${e.path} ${e.maker}` : e.body.id;
         if (!stuck.has(of)) runs.set(of, [...(runs.get(of) ?? []), e]);
       }
       const [of, entries] = [...runs].sort(([, a], [, b]) => b.some((e) => e.urgent) - a.some((e) => e.urgent))[0] ?? [];
       if (!entries) break;
-      const batch = entries.slice(0, single.has(of) ? 1 : BATCH);
+      const batch = entries.slice(0, single.has(of) || entries[0].kind !== "event" ? 1 : BATCH);
       const answer = await this.send(batch);
       if (answer === "sent") this.failures = 0;
       else if (answer !== "down" && answer !== "later" && batch.length > 1) single.add(of);
@@ -170,7 +180,7 @@ export const queue = Object.assign(new EventTarget(), {
   async send(batch) {
     const report = batch[0].kind !== "event";
     const answer = report
-      ? await call("POST", batch[0].path ?? "complications/", batch[0].body)
+      ? await call("POST", batch[0].path ?? "complications/", batch[0].maker ? { ...batch[0].body, sent_at: new Date().toISOString() } : batch[0].body)
       : await call("POST", `runs/${batch[0].run}/events/`, { events: batch.map((e) => e.body) });
     const { status, body } = answer;
     const said = typeof body?.code === "string";
@@ -180,7 +190,7 @@ export const queue = Object.assign(new EventTarget(), {
       await this.receipt([[batch[0], { id: batch[0].body.id, outcome: "applied" }]], body);
       return "sent";
     }
-    if (report && said && (status === 400 || status === 409 || status === 422)) {
+    if (report && said && (status === 400 || status === 409 || status === 422 || (batch[0].maker && FINAL.has(status) && body.code !== "other_person"))) {
       await this.refuse(batch[0], body.code, body.detail, body.errors);
       return "sent";
     }
