@@ -204,6 +204,10 @@ STATIC_BUNDLES = {
         "script": "checklists/run.js",
         "sheets": ["clinic/tokens.css", "clinic/components.css", "clinic/run.css", "checklists/tablet.css"],
     },
+    "complications/bedside-page": {
+        "script": "complications/bedside.js",
+        "sheets": ["clinic/tokens.css", "clinic/components.css", "clinic/phone.css"],
+    },
 }
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.AppDirectoriesFinder", "clinic.lib.bundles.BundleFinder"]
 STORAGES = {

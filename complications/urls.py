@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, path
 
+from complications.api import bedside as bedside_api
 from complications.api import complications as complications_api
 from complications.api import drills as drills_api
 from complications.api import escalations as escalations_api
 from complications.api import follow_ups
 from complications.api import intervals as intervals_api
 from complications.api import rota as rota_api
-from complications.pages import drills, escalations, intervals, links, log, phone, policy, report
+from complications.pages import bedside, drills, escalations, intervals, links, log, phone, policy, report
 from complications.pages import rota as rota_pages
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
@@ -58,6 +59,7 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
         escalations_api.RaisedInErrorView.as_view(),
         name="api-escalation-raised-in-error",
     ),
+    path("escalations/<uuid:public_id>/bedside/", bedside_api.BedsideView.as_view(), name="api-escalation-bedside"),
     path("follow-ups/", follow_ups.FollowUpsView.as_view(), name="api-follow-ups"),
     path("follow-ups/<uuid:public_id>/", follow_ups.FollowUpView.as_view(), name="api-follow-up"),
     path("follow-ups/<uuid:public_id>/claim/", follow_ups.ClaimView.as_view(), name="api-follow-up-claim"),
@@ -79,6 +81,8 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("escalations/drills/<uuid:public_id>/end/", drills.end, name="page-drill-end"),
     path("escalations/sw.js", phone.worker, name="page-phone-worker"),
     path("escalations/app.webmanifest", phone.manifest, name="page-phone-manifest"),
+    path("escalations/bedside/shell/", bedside.shell, name="page-bedside-shell"),
+    path("escalations/<uuid:public_id>/bedside/", bedside.bedside, name="page-escalation-bedside"),
     path("escalations/simulation/", rota_pages.simulation, name="page-escalation-simulation"),
     path("escalations/policy/", policy.policy, name="page-escalation-policy"),
     path("escalations/policy/new/", policy.policy_edit, name="page-escalation-policy-new"),

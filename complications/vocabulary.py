@@ -202,6 +202,7 @@ class EventKind(StrEnum):
     CLOCK_BREACHED = "clock_breached"
     REEXAMINATION_DUE = "reexamination_due"
     DECIDED = "decided"
+    DECISION_NOT_IN_FORCE = "decision_not_in_force"
     CLOSED = "closed"
     TRANSFERRED = "transferred"
     RAISED_IN_ERROR = "raised_in_error"

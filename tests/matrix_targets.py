@@ -227,6 +227,7 @@ ARGUMENTS |= {
         "api-escalation-milestones",
         "api-escalation-decision",
         "api-escalation-raised-in-error",
+        "api-escalation-bedside",
     )
 }
 ARGUMENTS |= {
@@ -250,6 +251,7 @@ ARGUMENTS |= {
         "page-escalation-milestone",
         "page-escalation-examination",
         "page-escalation-decision",
+        "page-escalation-bedside",
     )
 }
 ARGUMENTS["page-answer-link"] = lambda place: {"token": "not-a-link"}

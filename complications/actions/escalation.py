@@ -257,8 +257,10 @@ def _end(
     note(row, kind, by=by, now=now, trail=trail, data=data)
 
 
-def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: datetime) -> Escalation:
-    """Record the surgeon's decision and what follows from it.
+def decide(
+    *, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: datetime, at: datetime | None = None
+) -> Escalation:
+    """Record the surgeon's decision and what follows from it; `at` is when it was made, where it arrives later.
 
     `no_deficit` (and `treated`) closes; `observe` and `image_first` stay open with a due time; an operation stays
     open until theatre starts, a transfer until it is accepted. Needs somebody at the bedside first, but for routine
@@ -271,15 +273,16 @@ def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: d
         refuse_closed(row)
         if not may_answer(row, user):
             raise Denied("not_a_surgeon", "Only a surgeon of this site decides.")
-        decided = _read(row, data, now)
+        moment = max(min(at or now, now), row.opened_at)
+        decided = _read(row, data, moment)
         from_afar = row.tier == Tier.T3.value or row.pathway == Pathway.OPERATOR.value
         if row.status == S.PAGING.value or (row.status == S.ACKNOWLEDGED.value and not from_afar):
             raise Refused("not_at_bedside", "Record first that the surgeon is at the bedside.")
         cancel_unsent(reference=row.reference, now=now)
         if decided.exam:
-            row = _examined(row, decided, by, now)
+            row = _examined(row, decided, by, now, moment)
             # A worse tier has other limits, by which the next look is due.
-            decided = _read(row, data, now)
+            decided = _read(row, data, moment)
         told = [one for one in row.told if not one.startswith("reexamination")]
         change(
             row,
@@ -288,7 +291,7 @@ def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: d
             responsible=user,
             decision=decided.decision.value,
             decision_data=decided.data,
-            decided_at=now,
+            decided_at=moment,
             reexamine_at=decided.reexamine_at,
             milestones={**row.milestones, **decided.milestones},
             told=told,
@@ -298,7 +301,7 @@ def decide(*, escalation: Escalation, data: Mapping[str, Any], by: Actor, now: d
     return row
 
 
-def _examined(row: Escalation, decided: Decided, by: Actor, now: datetime) -> Escalation:
+def _examined(row: Escalation, decided: Decided, by: Actor, now: datetime, at: datetime) -> Escalation:
     """Keep the examination of a decision, let it raise the case where it is worse, and return the row as it then is."""
     exam = dict(decided.exam or {})
     if decided.data.get("pvr_ml") is not None:
@@ -308,7 +311,7 @@ def _examined(row: Escalation, decided: Decided, by: Actor, now: datetime) -> Es
     if worse:
         detail = f"The examination shows a deficit ({worse}): choose another decision, or correct the examination."
         raise Invalid.field("decision", "contradicts_examination", detail)
-    examine(escalation=row, exam=exam, by=by, now=now, attended=True)
+    examine(escalation=row, exam=exam, by=by, now=now, at=at, attended=True)
     return lock(row.public_id)
 
 

@@ -19,13 +19,19 @@ from complications.rules.report import Trouble, read_exam, read_neuro
 
 
 def examine(
-    *, escalation: Escalation, exam: Mapping[str, Any], by: Actor, now: datetime, attended: bool = False
+    *,
+    escalation: Escalation,
+    exam: Mapping[str, Any],
+    by: Actor,
+    now: datetime,
+    at: datetime | None = None,
+    attended: bool = False,
 ) -> Escalation:
     """Store an examination (flat: grades, signs, what was measured) and act on it.
 
     A worse finding joins the escalation and raises its tier; the same finding again changes nothing. It is an
     observation, not a report: without a baseline what is normal fires nothing. `attended`: the surgeon who found it
-    decides in the same act. Raise Invalid when nothing was examined or a value cannot be read.
+    decides in the same act; `at` is when it was done, where it arrives later. Raise Invalid when nothing was examined or a value cannot be read.
     """
     refuse_drill(escalation)
     refuse_unreadable(exam)
@@ -37,7 +43,7 @@ def examine(
             kind=ExamKind.REVIEW,
             exam=dict(exam),
             source=escalation.reference,
-            occurred_at=now,
+            occurred_at=min(at or now, now),
             by=by,
             now=now,
         )
@@ -45,7 +51,7 @@ def examine(
             procedure=escalation.case,
             triggers=[],
             source=escalation.reference,
-            occurred_at=now,
+            occurred_at=min(at or now, now),
             exam=exam,
             by=by,
             now=now,

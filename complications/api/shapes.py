@@ -210,6 +210,33 @@ WHOLE: dict[str, Any] = {
     ],
     "events": [{"seq": "integer", "kind": EventKind, "at": "instant", "by": "text", "data": "object"}],
 }
+BEDSIDE_ENTRY: dict[str, Any] = {
+    "id": "uuid",
+    "by": PERSON,
+    "made_at": "instant",
+    "sent_at": "instant?",
+    "received_at": "instant",
+    "occurred_at": "instant",
+    "data": "object",
+    "outcome": "object",
+}
+BEDSIDE: dict[str, Any] = {
+    "escalation": WHOLE,
+    "case": {
+        "sex": "text",
+        "age": "integer",
+        "findings": ["text"],
+        "open": "flag",
+        "arrived": "flag",
+        "from_afar": "flag",
+        "spine": "flag",
+    },
+    "may_decide": "flag",
+    "now": "instant",
+    "entries": [BEDSIDE_ENTRY],
+    "form": {"muscles": ["text"], "was": {"*": "text"}},
+    "you": {"user": "text", "name": "text", "language": "text", "theme": "text", "ticket": "text"},
+}
 POLICY: dict[str, Any] = {"version": "integer", "data": "object"}
 POLICY_VERSION: dict[str, Any] = {
     **POLICY,

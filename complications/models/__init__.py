@@ -1,5 +1,6 @@
 """The tables of the middle floor."""
 
+from complications.models.bedside import BedsideEntry
 from complications.models.complications import Complication, grade_columns
 from complications.models.drill import Drill
 from complications.models.engine import EngineHeartbeat, Timer
@@ -8,6 +9,7 @@ from complications.models.follow_up import ContactAttempt, FollowUp
 
 __all__ = [
     "AcknowledgeLink",
+    "BedsideEntry",
     "Complication",
     "ContactAttempt",
     "Drill",

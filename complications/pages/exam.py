@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,31 +12,8 @@ from django.utils.translation import gettext as _
 from clinic.models import NeuroExam, Procedure
 from clinic.vocabulary import ExamKind
 from complications.actions.assessment import baseline_of
+from complications.rules.exam_form import MEASURED, ROOTS, SIGNS, muscles_for
 from complications.vocabulary import ARM_MUSCLES, LEG_MUSCLES
-
-ROOTS = {
-    "hip_flexion": "L2",
-    "knee_extension": "L3",
-    "ankle_dorsiflexion": "L4",
-    "great_toe_extension": "L5",
-    "plantarflexion": "S1",
-    "elbow_flexion": "C5",
-    "wrist_extension": "C6",
-    "elbow_extension": "C7",
-    "finger_flexion": "C8",
-    "finger_abduction": "T1",
-}
-SIGNS: dict[str, tuple[str, ...]] = {
-    "legs_move": ("both", "one", "none", "nt"),
-    "light_touch_l": ("normal", "reduced", "absent", "nt"),
-    "light_touch_r": ("normal", "reduced", "absent", "nt"),
-    "perianal_sensation": ("normal", "impaired", "absent", "nt"),
-    "anal_tone": ("normal", "impaired", "absent", "nt"),
-    "bladder": ("normal", "impaired", "absent", "catheter"),
-    "bowel": ("normal", "impaired", "absent", "nt"),
-    "ais": ("a", "b", "c", "d", "e"),
-}
-MEASURED = ("pvr_ml", "nrs_back", "nrs_leg")
 
 
 @dataclass(frozen=True)
@@ -71,10 +48,13 @@ class Sign:
 class ExamForm:
     """What the examination's template needs."""
 
-    def __init__(self, procedure: Procedure, given: Mapping[str, Any]) -> None:
-        baseline = baseline_of(procedure)
-        levels = [row.level for row in procedure.levels.all()]
-        high = any(level.startswith("C") or level == "T1" for level in levels)
+    def __init__(
+        self, procedure: Procedure | None, given: Mapping[str, Any], muscles: Iterable[str] | None = None
+    ) -> None:
+        #: Without a procedure it is the form of every case, which a script fills in on the phone.
+        self.offline = procedure is None
+        baseline = baseline_of(procedure) if procedure else None
+        asked = muscles or (muscles_for(row.level for row in procedure.levels.all()) if procedure else ())
         self.sides = [("l", _("Left")), ("r", _("Right"))]
         self.muscles = [
             Muscle(
@@ -85,16 +65,21 @@ class ExamForm:
                     for side, word in self.sides
                 ],
             )
-            for key in (*(ARM_MUSCLES if high else ()), *LEG_MUSCLES)
+            for key in asked
         ]
         self.signs = [
             Sign(name, options, str(getattr(baseline, name, None) or ""), given.get(name, ""))
             for name, options in SIGNS.items()
         ]
         self.total = sum(len(muscle.cells) for muscle in self.muscles)
-        self.baseline_at = _baseline_at(procedure) if baseline else None
+        self.baseline_at = _baseline_at(procedure) if procedure and baseline else None
         for name in MEASURED:
             setattr(self, name, given.get(name, ""))
+
+    @classmethod
+    def blank(cls) -> ExamForm:
+        """Return the form with every muscle and no patient."""
+        return cls(None, {}, muscles=(*ARM_MUSCLES, *LEG_MUSCLES))
 
 
 def _grade(baseline: Any, muscle: str) -> str:

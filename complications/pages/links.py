@@ -68,4 +68,5 @@ def _state(link: AcknowledgeLink, now: datetime) -> dict[str, Any]:
         "recipient": link.user.get_full_name(),
         "etas": ETAS,
         "phone": next((Call(str(one["name"]), str(one["number"])) for one in row.site.phone_list), None),
+        "phones": [Call(str(one["name"]), str(one["number"])) for one in row.site.phone_list],
     }

@@ -10,13 +10,18 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from complications.pages.bedside import worker_words
+
 
 def worker(request: HttpRequest) -> HttpResponse:
     """GET /escalations/sw.js: its scope is /escalations/, so that the tablet's worker keeps everything else."""
     response = render(
         request,
         "complications/phone_worker.js",
-        {"icon": json.dumps(static("clinic/phone-192.png"))},
+        {
+            "icon": json.dumps(static("clinic/phone-192.png")),
+            **{name: json.dumps(value) for name, value in worker_words().items()},
+        },
         content_type="text/javascript",
     )
     response["Cache-Control"] = "no-cache"

@@ -12,6 +12,7 @@ from complications.vocabulary import Decision, Milestone, Pathway
 
 TEXTS = (
     "reason",
+    "made_at",
     "onset_at",
     "level",
     "antithrombotic",

@@ -193,6 +193,7 @@ WORDS: dict[str, dict[str, Any]] = {
         "clock_breached": _("Limit missed"),
         "reexamination_due": _("Examination is due"),
         "decided": _("Decision"),
+        "decision_not_in_force": _("Decided elsewhere meanwhile; not in force"),
         "closed": _("Closed"),
         "transferred": _("Transferred"),
         "raised_in_error": _("Raised in error"),
@@ -529,3 +530,9 @@ def filter_value(value: str, name: str) -> str:
         if name != "type" or value in complications()
         else value
     )
+
+
+@register.simple_tag
+def word_tables(*kinds: str) -> dict[str, dict[str, str]]:
+    """Return whole tables of words for a script that draws by itself: kind → value → word, in the reader's language."""
+    return {kind: {value: str(text) for value, text in WORDS[kind].items()} for kind in kinds}

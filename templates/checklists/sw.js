@@ -24,8 +24,9 @@ self.addEventListener("install", (event) => {
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {
-      // Pages that are open go on with the modules they have; the newest two versions stay for those that load late.
-      const old = (await caches.keys()).filter((name) => name !== VERSION);
+      // Pages that are open go on with the modules they have; the newest two versions stay for those that load late. The
+      // phone's caches are its own worker's.
+      const old = (await caches.keys()).filter((name) => name !== VERSION && !name.startsWith("phone-"));
       await Promise.all(old.slice(0, -1).map((name) => caches.delete(name)));
       await self.clients.claim();
     })(),

@@ -1,9 +1,59 @@
-// Shows a page on the surgeon's phone and opens the answer. It keeps nothing and answers no request: what it shows holds
-// no patient, and only a touched button on the page that opens takes responsibility.
+// Shows a page on the surgeon's phone and opens the answer, and keeps the bedside form, so that it opens without a network.
+// It touches nothing but GET, never an answer of the API, and never IndexedDB: what a notification shows holds no patient,
+// the shell that it keeps neither, and only a touched button on a page takes responsibility.
 const ICON = {{ icon|safe }};
+const VERSION = "phone-" + {{ version|safe }};
+const SHELL = {{ shell|safe }};
+const KEEP = {{ keep|safe }};
+const FORM = /^\/escalations\/[0-9a-f-]{36}\/bedside\/$/;
+// Pages that the server draws: without it the shell shows what the phone holds of them, and says so.
+const LIVE = /^\/escalations\/([0-9a-f-]{36}\/)?$/;
+// A network that gives no answer for this long is none to somebody who stands at a bedside.
+const PATIENCE = 6000;
 
-self.addEventListener("install", () => self.skipWaiting());
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("install", (event) => {
+  // All or nothing: a shell of one version with the script of another must never stand in one cache.
+  event.waitUntil(
+    (async () => {
+      const cache = await caches.open(VERSION);
+      const files = [SHELL, ...KEEP];
+      const answers = await Promise.all(files.map((file) => fetch(file, { credentials: "same-origin", cache: "no-cache" })));
+      if (answers.some((answer) => !answer.ok || answer.redirected)) throw new Error("a file of the form is missing");
+      await Promise.all(answers.map((answer, n) => cache.put(files[n], answer)));
+      await self.skipWaiting();
+    })(),
+  );
+});
+self.addEventListener("activate", (event) => {
+  event.waitUntil(
+    (async () => {
+      // Pages that are open go on with the script they have; the tablet's own caches are not this worker's.
+      const old = (await caches.keys()).filter((name) => name.startsWith("phone-") && name !== VERSION);
+      await Promise.all(old.slice(0, -1).map((name) => caches.delete(name)));
+      await self.clients.claim();
+    })(),
+  );
+});
+
+const kept = async (request) => (await caches.open(VERSION)).match(request, { ignoreVary: true });
+const live = async (request) => {
+  const answer = await Promise.race([
+    fetch(request).then((found) => (found.status >= 502 ? undefined : found), () => undefined),
+    new Promise((done) => setTimeout(done, PATIENCE)),
+  ]);
+  return answer ?? (await kept(SHELL)) ?? Response.error();
+};
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { pathname, origin } = new URL(request.url);
+  if (request.method !== "GET" || origin !== location.origin) return;
+  if (request.mode === "navigate") {
+    if (FORM.test(pathname)) event.respondWith(kept(SHELL).then((page) => page ?? fetch(request)));
+    else if (LIVE.test(pathname)) event.respondWith(live(request));
+  } else if (KEEP.includes(pathname)) {
+    event.respondWith(caches.match(request, { ignoreVary: true, ignoreSearch: true }).then((file) => file ?? fetch(request)));
+  }
+});
 
 const read = (event) => {
   try {

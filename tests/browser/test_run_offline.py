@@ -126,7 +126,7 @@ def test_a_tick_that_breaks_the_server_holds_back_no_other_list_and_no_deficit(c
             route.continue_()
 
     tablet.context.route("**/events/", break_down)
-    add = """([item, part, value, run, more]) => import(document.querySelector('script[type=module]').src.replace(
+    add = r"""([item, part, value, run, more]) => import(document.querySelector('script[type=module]').src.replace(
         /checklists\/run[^/]*$/, 'clinic/js/queue.js')).then(({ queue, uuid7 }) => queue.add({ run, urgent: !!more.urgent, body: {
         id: uuid7(), item, part, value, parent: null, occurred_at: new Date().toISOString(), ...more.body } }))"""
     tablet.open(runs["post"], worker=False)

@@ -41,5 +41,9 @@ def test_every_page_of_the_phone_shows_whom_to_call(clinic: Clinic, tablets: Cal
         expect(alarm).to_be_visible()
         expect(alarm).to_contain_text(NUMBER)
         assert phone.page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    phone.page.goto(f"{phone.url}/escalations/{row.public_id}/bedside/")
+    alarm = phone.page.locator("#stopped")
+    expect(alarm).to_be_visible(timeout=15_000)
+    expect(alarm).to_contain_text(NUMBER)
     beat(name="celery", now=database_now() + timedelta(minutes=5))
     expect(alarm).to_be_hidden(timeout=30_000)

@@ -19,19 +19,20 @@ NUMBER = "+90 555 000 0001"
 #: Pages that know nobody, so that no site's numbers could stand there; and files.
 OF_NOBODY = {
     "page-answer-link",
+    "page-bedside-shell",
     "page-manifest",
     "page-phone-manifest",
     "page-phone-worker",
     "page-run-shell",
     "page-service-worker",
 }
-#: The tablet's page is a shell without data: it asks /healthz itself and shows the numbers that it keeps.
-SHELL = "page-run"
+#: The tablet's page and the phone's form are shells without data: they ask /healthz and show the numbers that they keep.
+SHELLS = {"page-run", "page-escalation-bedside"}
 ACCOUNT = ("account_change_password", "account_logout", "mfa_index")
 PAGES = sorted(
     name
     for name, methods in matrix().items()
-    if "GET" in methods and (name in ACCOUNT or (name.startswith("page-") and name not in {*OF_NOBODY, SHELL}))
+    if "GET" in methods and (name in ACCOUNT or (name.startswith("page-") and name not in {*OF_NOBODY, *SHELLS}))
 )
 
 

@@ -84,7 +84,8 @@ def test_the_run_page_starts_without_what_comes_later() -> None:
     scripts = Scripts(str(bundle["script"]), lambda name: Path(str(finders.find(name))).read_text(encoding="utf-8"))
     first, later = set(scripts.first), set(scripts.later)
     # The queue and the call watch over data from the first moment; sheets and the cement moment can wait.
-    assert {f"checklists/{name}.js" for name in ("store", "queue", "rules", "guard", "rows")} <= first
+    assert {f"clinic/js/{name}.js" for name in ("store", "queue")} <= first
+    assert {f"checklists/{name}.js" for name in ("rules", "guard", "rows")} <= first
     assert {f"checklists/{name}.js" for name in ("cement", "people", "report", "others", "keypad", "lock")} <= later
     assert re.match(r'import\{given\}from"\./run-page\.js"', texts[".later.js"])
     assert "/*" not in texts[".css"]

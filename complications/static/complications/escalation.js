@@ -1,8 +1,45 @@
 // The escalation on a phone: its clocks run, what others do appears within seconds, and red makes a sound until stopped.
 import "../clinic/js/clocks.js";
+import { queue, uuid7 } from "../clinic/js/queue.js";
 import { refresh } from "../clinic/js/refresh.js";
+import { fetchCase, keepPage } from "./kept.js";
+import { hm } from "./bedside_cards.js";
+import { LONGEST, sentBy, watchActs } from "./sent.js";
 
 refresh("#live", 4000);
+
+// While there is a connection the phone keeps the case and its form, so that both open where there is none.
+const id = /\/escalations\/([0-9a-f-]{36})\//.exec(location.pathname)[1];
+const panel = document.getElementById("not-sent");
+const waits = document.getElementById("waits");
+const known = (async () => (await fetchCase(id)).body)();
+keepPage();
+queue.start().catch(() => {});
+queue.addEventListener("change", () => {
+  const some = queue.unsent(id).some((entry) => entry.maker);
+  waits.hidden = !some;
+  waits.lastElementChild.textContent = some ? waits.dataset.one : "";
+});
+
+/** The time at the bedside stays true however late it arrives; an answer does not, and is never kept. */
+const kept = async (form) => {
+  const you = (await known)?.you;
+  if (!form.dataset.keep || !you) return "";
+  const now = new Date().toISOString();
+  if (!queue.unsent(id).some((entry) => entry.body.arrived_at)) {
+    const body = { id: uuid7(), made_at: now, ticket: you.ticket, arrived_at: now };
+    await queue.add({ kind: "act", path: `escalations/${id}/bedside/`, run: id, body, who: you.name, maker: you.user, urgent: true });
+  }
+  return form.dataset.keep.replace("%s", hm(now));
+};
+const send = async (form, button) => {
+  const answer = await fetch(form.action, { method: "POST", body: sentBy(form, button), credentials: "same-origin", redirect: "manual", signal: AbortSignal.timeout(LONGEST) });
+  // A proxy's page is no answer of the service; ours leads back here with what was done.
+  if (answer.status >= 502) return false;
+  location.reload();
+  return true;
+};
+watchActs(document.getElementById("main"), panel, { send, kept });
 
 // Sound only for red, only where the device allows it, with a visible way to stop it.
 const quiet = document.getElementById("quiet");

@@ -219,6 +219,13 @@ export const queue = Object.assign(new EventTarget(), {
     if (entry.n) await outbox.put(entry);
     this.tell("change");
   },
+  /** What was refused may be taken now: a right was given, a case opened again. */
+  async retry(entry) {
+    Object.assign(entry, { refused: undefined, reason: undefined, errors: undefined });
+    if (entry.n) await outbox.put(entry);
+    this.tell("change");
+    this.flush();
+  },
   /** A person has read why it was refused: it is shown no more, and still kept. */
   async seen(entry) {
     entry.read = true;
