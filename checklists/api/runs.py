@@ -12,16 +12,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from checklists.access import access_definition, access_run
+from checklists.actions.reading import read_run, shown_in
 from checklists.api.shapes import GATE, NO_GATE, RUN
-from checklists.queries.identity import known_until
-from checklists.queries.runs import etag_of, gate_now, look_at, run_body
-from clinic.access import Caller, ticket_for
-from clinic.actions.access import record_read
+from checklists.queries.runs import gate_now, look_at
+from clinic.access import Caller
 from clinic.api.permissions import caller_of
 from clinic.api.schema import described
 from clinic.lib.clock import database_now
-
-LANGUAGES = ("en", "tr")
 
 
 class RunView(APIView):
@@ -37,18 +34,16 @@ class RunView(APIView):
         caller = caller_of(request)
         run = access_run(caller, public_id)
         now, language = database_now(), language_of(request, caller)
-        with_definition = request.query_params.get("definition") != "0"
-        with_gate = request.query_params.get("gate") != "0"
-        tag = etag_of(run, now=now, language=f"{language}{with_definition:d}{with_gate:d}", user=caller.user)
-        headers = {"ETag": tag}
-        if tag in request.headers.get("If-None-Match", ""):
-            return Response(status=304, headers=headers)
-        record_read(caller, f"procedure:{run.procedure.public_id}", now)
-        ticket = (caller.person.username, ticket_for(caller.person))
-        parts = {"with_definition": with_definition, "with_gate": with_gate}
-        body = run_body(run, now=now, language=language, **parts, ticket=ticket)
-        body["identity_until"] = known_until(run, user=caller.user, tablet=caller.tablet, now=now)
-        return Response(body, headers=headers)
+        tag, body = read_run(
+            run=run,
+            caller=caller,
+            language=language,
+            with_definition=request.query_params.get("definition") != "0",
+            with_gate=request.query_params.get("gate") != "0",
+            known=request.headers.get("If-None-Match", ""),
+            now=now,
+        )
+        return Response(body, status=304 if body is None else 200, headers={"ETag": tag})
 
 
 class RunGateView(APIView):
@@ -77,5 +72,4 @@ class DefinitionView(APIView):
 
 def language_of(request: Request, caller: Caller) -> str:
     """Return the language in which the list is shown: asked for, else the person's."""
-    asked = request.query_params.get("language") or caller.person.language
-    return asked if asked in LANGUAGES else LANGUAGES[0]
+    return shown_in(request.query_params.get("language") or caller.person.language)

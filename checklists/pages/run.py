@@ -1,36 +1,47 @@
 """The run page of the tablet: one shell without data for every run, its service worker and its manifest.
 
-The shell holds no patient and no person, so anybody may have it, compressed too; what it draws comes from the API or from the tablet's own
-sealed cache. Everything that the service worker keeps is named here by its hashed address: another file, another version.
+The shell holds no patient and no person, so anybody may have it, compressed too. Who opens a run gets behind it what the script would ask for
+first; anything later comes from the API or from the tablet's own sealed cache.
+Everything that the service worker keeps is named here by its hashed address: another file, another version.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
+import logging
 import re
 import tomllib
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
-import brotli
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
+from django.utils.html import json_script
 from django.utils.safestring import SafeString, mark_safe
-from django.views.decorators.csrf import ensure_csrf_cookie
+from rest_framework.utils.encoders import JSONEncoder
 
 from checklists.access import access_run
-from checklists.models import Definition
+from checklists.actions.reading import read_run, shown_in
+from checklists.models import Run
+from checklists.queries.state import definition_of
+from clinic.access import Caller
+from clinic.api.session import session_body
+from clinic.lib.clock import database_now
+from clinic.lib.packing import Encoding, Opening, encoding_for, open_with, pack
 from complications.rules.catalogue import complications
 
+log = logging.getLogger("checklists.run")
 # What the page starts with, and what it loads once that stands; both are kept by the service worker.
 SHEET, SCRIPT, LATER = (f"checklists/run-page{ending}" for ending in (".css", ".js", ".later.js"))
 ICONS = [
@@ -87,44 +98,64 @@ def shell_html() -> str:
 
 
 @cache
-def _packed(encoding: str) -> bytes:
+def _packed(encoding: Encoding) -> bytes:
     """Return the shell compressed, once for each process: it holds nothing that anybody could want to guess."""
-    plain = shell_html().encode()
-    packers = {"br": brotli.compress, "gzip": gzip.compress}
-    return packers[encoding](plain) if encoding else plain
+    return pack(shell_html().encode(), encoding)
 
 
-def _shell_answer(request: HttpRequest) -> HttpResponse:
-    accepted = request.headers.get("Accept-Encoding", "")
-    encoding = next((one for one in ("br", "gzip") if re.search(rf"\b{one}\b", accepted)), "")
-    response = HttpResponse(_packed(encoding))
+@lru_cache(maxsize=64)
+def _opening(definition: int, encoding: Encoding) -> Opening:
+    """Return the shell with a published list behind it, under the list's hash; neither ever changes."""
+    found = definition_of(definition)
+    return open_with((shell_html() + json_script(found.content, found.sha256)).encode(), encoding)
+
+
+def _coded(response: StreamingHttpResponse | HttpResponse, encoding: Encoding) -> None:
     if encoding:
         response["Content-Encoding"] = encoding
     patch_vary_headers(response, ["Accept-Encoding"])
-    return response
 
 
-@ensure_csrf_cookie
-def run(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """GET /runs/{id}/: the shell; which run it shows, run.js reads from the address. 404 for another site's run.
+def run(request: HttpRequest, public_id: UUID) -> StreamingHttpResponse:
+    """GET /runs/{id}/: the shell with the run's list, then the run as its reader sees it. 404 for another site's run.
 
-    What run.js will ask for first is named in a header, so that the browser fetches it while the script is on its way.
+    The browser reads the first part, and asks for what it names, while the second one is being worked out.
     """
-    found = access_run(request.caller, public_id)  # type: ignore[attr-defined]
-    definition = Definition.objects.filter(pk=found.definition_id).values_list("sha256", flat=True).get()
-    asked = [
-        f"{reverse('api-run', args=[public_id])}?definition=0&gate=0",
-        reverse("api-definition", args=[definition]),
-        reverse("api-session"),
-    ]
-    response = _shell_answer(request)
-    response["Link"] = ", ".join(f"<{address}>; rel=preload; as=fetch; crossorigin" for address in asked)
+    caller: Caller = request.caller  # type: ignore[attr-defined]
+    found = access_run(caller, public_id)
+    encoding = encoding_for(request.headers.get("Accept-Encoding", ""))
+    session = session_body(caller, get_token(request))
+    response = StreamingHttpResponse(_parts(found, caller, session, _opening(found.definition_id, encoding)))
+    _coded(response, encoding)
     return response
+
+
+def _parts(found: Run, caller: Caller, session: dict[str, Any], opening: Opening) -> Iterator[bytes]:
+    yield opening.packed
+    told = ""
+    try:
+        tag, body = read_run(
+            run=found,
+            caller=caller,
+            language=shown_in(caller.person.language),
+            with_definition=False,
+            with_gate=False,
+            known="",
+            now=database_now(),
+        )
+        told = json_script({"run": body, "etag": tag, "session": session}, "given", encoder=JSONEncoder)
+    except Exception:
+        # The page is under way: without this part it asks the API, which says what is wrong.
+        log.exception("a run could not be sent with its page")
+    yield opening.rest(told.encode())
 
 
 def shell(request: HttpRequest) -> HttpResponse:
     """GET /runs/shell/: the shell as the service worker keeps it."""
-    return _shell_answer(request)
+    encoding = encoding_for(request.headers.get("Accept-Encoding", ""))
+    response = HttpResponse(_packed(encoding))
+    _coded(response, encoding)
+    return response
 
 
 def service_worker(request: HttpRequest) -> HttpResponse:

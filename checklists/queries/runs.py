@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from checklists.models import Amendment, Answer, Definition, Event, Override, Pause, Run, Signature
 from checklists.queries.beside import beside
 from checklists.queries.proposals import proposals_for
-from checklists.queries.state import definitions_around, evaluate, index_of, load_state
+from checklists.queries.state import definition_of, definitions_around, evaluate, index_of, load_state
 from checklists.rules.case import case_check
 from checklists.rules.content import content_sha256
 from checklists.rules.evaluation import SIDES_ITEM, Evaluation
@@ -60,14 +60,14 @@ def gate_now(run: Run, evaluation: Evaluation, others: Sequence[Blocker] | None 
     )
 
 
-def content_hash(run: Run, definition_sha256: str, language: str) -> str:
-    """Return the hash that a signature of this run is over at this moment."""
-    rows = Answer.objects.filter(run=run).values_list("item", "part", "level", "side", "instance", "event")
+def content_hash(run: Run, definition_sha256: str, language: str, answers: Iterable[Answer] | None = None) -> str:
+    """Return the hash that a signature of this run is over at this moment; `answers` are its own, where they are at hand."""
+    rows = Answer.objects.filter(run=run) if answers is None else answers
     return content_sha256(
         run=str(run.public_id),
         definition=definition_sha256,
         language=language,
-        answers=((Key(*pieces), str(event)) for *pieces, event in rows),
+        answers=((Key(one.item, one.part, one.level, one.side, one.instance), str(one.event)) for one in rows),
     )
 
 
@@ -85,7 +85,7 @@ def run_body(
 
     A tablet leaves out the list, which it keeps, and the gate, which it works out itself.
     """
-    definition = Definition.objects.get(pk=run.definition_id)
+    definition = definition_of(run.definition_id)
     evaluation = look_at(run, now)
     others = beside(run, evaluation)
     gate = gate_now(run, evaluation, others) if with_gate else None
@@ -114,13 +114,13 @@ def run_body(
         "blockers": gate and [blocker.as_json() for blocker in gate.blockers],
         "beside": [blocker.as_json() for blocker in others],
         "waiting": waiting(run),
-        "signatures": signatures_of(run, definition),
+        "signatures": signatures_of(run, definition, answers),
         "overrides": [override_body(row) for row in Override.objects.filter(run=run).select_related("first", "second")],
         "pauses": list(Pause.objects.filter(run=run).order_by("id").values("kind", "reason", "text", "at")),
         "amendments": [
             amendment_body(row) for row in Amendment.objects.filter(run=run).select_related("by").order_by("id")
         ],
-        "content_sha256": content_hash(run, definition.sha256, language),
+        "content_sha256": content_hash(run, definition.sha256, language, answers),
         "now": now,
     }
 
@@ -293,12 +293,13 @@ def waiting(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def signatures_of(run: Run, definition: Definition) -> list[dict[str, Any]]:
-    """Return the signatures of a run; `current` = over what the run shows now."""
-    now_signed = {
-        language: content_hash(run, definition.sha256, language) for language in definition.content["languages"]
-    }
-    rows = Signature.objects.filter(run=run).select_related("user", "witnessed_by", "countersignature").order_by("id")
+def signatures_of(run: Run, definition: Definition, answers: Iterable[Answer] | None = None) -> list[dict[str, Any]]:
+    """Return the signatures of a run; `current` = over what the run shows now (`answers`, where they are at hand)."""
+    rows = list(
+        Signature.objects.filter(run=run).select_related("user", "witnessed_by", "countersignature").order_by("id")
+    )
+    languages = {row.language for row in rows} & set(definition.content["languages"])
+    now_signed = {language: content_hash(run, definition.sha256, language, answers) for language in languages}
     return [signature_body(row, current=row.content_sha256 == now_signed.get(row.language)) for row in rows]
 
 

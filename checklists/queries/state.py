@@ -20,6 +20,12 @@ ADDED_LATER = 100
 
 
 @lru_cache(maxsize=64)
+def definition_of(pk: int) -> Definition:
+    """Return a published definition. It never changes, so a process reads it once; nobody may write to what it holds."""
+    return Definition.objects.get(pk=pk)
+
+
+@lru_cache(maxsize=64)
 def index_of(definitions: tuple[int, ...]) -> Index:
     """Return the index over published definitions. They never change, so a process builds it once."""
     rows = Definition.objects.in_bulk(list(definitions))

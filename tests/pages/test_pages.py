@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
@@ -246,19 +245,6 @@ def test_the_audit_page_shows_the_own_sites_entries_only(as_: Clients) -> None:
     foreign = text(client, f"/audit/?stream=procedure:{other.procedure.public_id}")
     assert "No entry fits" in foreign
     assert "whole" not in foreign
-
-
-def test_the_run_page_names_what_its_script_asks_for_first_and_each_of_it_is_there(as_: Clients) -> None:
-    site = make_site()
-    nurse = make_user(site, "nurse")
-    run = make_runs(make_procedure(site))["sign_in"]
-    client = as_(nurse)
-    named = client.get(f"/runs/{run.public_id}/")["Link"]
-    addresses = re.findall(r"<([^>]+)>; rel=preload; as=fetch; crossorigin", named)
-    assert len(addresses) == 3
-    for address in addresses:
-        assert client.get(address).status_code == 200
-    assert addresses[0].startswith(f"/api/v1/runs/{run.public_id}/")
 
 
 def test_the_shell_is_the_same_in_every_encoding(as_: Clients) -> None:

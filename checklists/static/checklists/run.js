@@ -3,7 +3,7 @@ import { button, h, lang, say, sheet, t } from "./dom.js";
 import { call, net, queue } from "../clinic/js/queue.js";
 import { cache, outbox, plain } from "../clinic/js/store.js";
 import { POLL, paintRun, paintState } from "./page.js";
-import { Run, definitionOf, keyAt } from "./model.js";
+import { Run, definitionOf, given, keyAt } from "./model.js";
 import { Rows, rowId } from "./rows.js";
 import { CallNow } from "./guard.js";
 
@@ -267,8 +267,11 @@ const poll = async () => {
   setTimeout(poll, POLL);
 };
 
-/** What is asked before anything else is done; the page's head has asked for it already, where the server wrote it. */
-const first = { run: runId && ask(localStorage.getItem("lang")), session: call("GET", "session/") };
+/** What is asked before anything else is done, unless the page has brought the answer. */
+const told = given("given");
+const chosen = localStorage.getItem("lang");
+const first = { run: runId && (chosen ?? told?.run.language) === told?.run.language && told ? { status: 200, body: told.run, headers: new Map([["ETag", told.etag]]) } : ask(chosen), session: told ? { status: 200, body: told.session } : call("GET", "session/") };
+if (told) net.heard(200, told.run.now);
 
 const start = async () => {
   app.speak(lang.now);
