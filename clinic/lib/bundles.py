@@ -64,6 +64,8 @@ class Scripts:
 
     def later_text(self, first: str) -> str:
         """Return the script with what is loaded later, one object for each module; `first` is where the other one lies."""
+        if not self.later:
+            return ""
         taken = ",".join(self._taken())
         names = ",".join(_variable(name) for name in self._asked_later(self.first))
         objects = "".join(

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 
 from clinic.lib.bundles import BundleError, Scripts, lean
+from clinic.lib.static import OURS
 from tests.checklists.test_vectors import node_program
 
 MODULES = {
@@ -91,3 +92,16 @@ def test_the_run_page_starts_without_what_comes_later() -> None:
     assert "/*" not in texts[".css"]
     # Collecting makes everything small, the joined files for a second time: that needs room and never makes them longer.
     assert all(len(lean(f"run-page{name}", text)) <= len(text) for name, text in texts.items())
+
+
+def test_everything_of_ours_that_is_collected_can_be_made_small() -> None:
+    found = [
+        (name, storage)
+        for finder in finders.get_finders()
+        for name, storage in finder.list([])
+        if name.endswith((".js", ".css")) and name.startswith(OURS)
+    ]
+    assert len(found) > 30
+    for name, storage in found:
+        with storage.open(name) as file:
+            lean(name, file.read().decode())
