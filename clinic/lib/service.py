@@ -18,6 +18,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 import psycopg
+import redis
 
 from clinic.lib.embedded import process
 from clinic.lib.embedded.errors import EmbeddedError
@@ -27,6 +28,7 @@ from clinic.lib.embedded.valkey import Broker
 from clinic.lib.supervisor import Child, Stopped, Supervisor
 
 OLDEST_POSTGRESQL = 160000
+OLDEST_REDIS = (6, 2)
 SERVERS, WEB, ENGINE = 1, 2, 3
 
 
@@ -218,6 +220,8 @@ class Service:
     def start_valkey(self, supervisor: Supervisor) -> None:
         """Run the embedded broker, unless one is given; nothing is lost when a given one is away."""
         if self.redis_url:
+            if trouble := broker_trouble(self.redis_url):
+                self.say(trouble)
             return
         broker = Broker(self.places)
         broker.prepare()
@@ -376,6 +380,31 @@ def check_server(url: str) -> None:
             f"The database at {where} is PostgreSQL {version // 10000}, and 16 or later is needed.",
             "Use a newer server, or leave DATABASE_URL empty for the embedded one.",
         )
+
+
+def broker_trouble(url: str) -> str:
+    """Return what is wrong with a given broker, or nothing.
+
+    Never a reason not to start: ticks need no broker, and without one the watchman pages by itself.
+    Raise EmbeddedError for an address that no broker could have.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"redis", "rediss", "redis+socket"}:
+        raise EmbeddedError(
+            f"REDIS_URL begins with {parts.scheme or 'no scheme'}://, which is no broker's address.",
+            "Write redis://host:6379/0 or redis+socket:///path?virtual_host=0, or leave it empty for the embedded one.",
+        )
+    # Kombu's words for a socket differ from the client's.
+    plain = url.replace("redis+socket://", "unix://", 1).replace("virtual_host=", "db=")
+    where = f"{parts.hostname or parts.path}{f':{parts.port}' if parts.port else ''}"
+    try:
+        with redis.Redis.from_url(plain, protocol=2, socket_connect_timeout=5, socket_timeout=5) as broker:
+            version = str(broker.info("server").get("redis_version", ""))
+    except (redis.RedisError, OSError, ValueError) as error:
+        return f"The broker at {where} cannot be used: {error}. Start it, or correct REDIS_URL; until then the watchman pages alone."
+    if tuple(int(one) for one in version.split(".")[:2] if one.isdigit()) < OLDEST_REDIS:
+        return f"The broker at {where} is Redis {version}, and 6.2 or later is needed. Until then the watchman pages alone."
+    return ""
 
 
 def main(top: Path) -> int:
