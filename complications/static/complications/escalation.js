@@ -2,7 +2,7 @@
 import "../clinic/js/clocks.js";
 import { queue, uuid7 } from "../clinic/js/queue.js";
 import { refresh } from "../clinic/js/refresh.js";
-import { fetchCase, keepPage } from "./kept.js";
+import { fetchCase, keepPage, keptCase } from "./kept.js";
 import { hm } from "./bedside_cards.js";
 import { LONGEST, sentBy, watchActs } from "./sent.js";
 
@@ -23,7 +23,8 @@ queue.addEventListener("change", () => {
 
 /** The time at the bedside stays true however late it arrives; an answer does not, and is never kept. */
 const kept = async (form) => {
-  const you = (await known)?.you;
+  // The network may have gone before the first answer: then what the phone kept earlier says who writes.
+  const you = (await known)?.you ?? (await keptCase(id))?.you;
   if (!form.dataset.keep || !you) return "";
   const now = new Date().toISOString();
   if (!queue.unsent(id).some((entry) => entry.body.arrived_at)) {
