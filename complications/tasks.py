@@ -18,7 +18,7 @@ from complications.actions.sweeping import advance, deliver_due, deliver_keys, r
 def sweep() -> int:
     """Advance what is due, fire timers, send what waits: the second net, run by beat every two seconds."""
     set_back(now=database_now())
-    done = advance(now=database_now()) + deliver_due(now=database_now())
+    done = advance(now=database_now())
     beat(name="celery", now=database_now())
     return done
 
@@ -26,8 +26,7 @@ def sweep() -> int:
 @shared_task(name="complications.advance")
 def advance_these(keys: Sequence[int]) -> int:
     """Advance a batch of escalations that the watchman found due, and send their pages."""
-    now = database_now()
-    done = advance(now=now, only=keys) + deliver_due(now=database_now())
+    done = advance(now=database_now(), only=keys)
     beat(name="celery", now=database_now())
     return done
 

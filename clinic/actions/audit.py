@@ -12,7 +12,7 @@ from typing import Any
 from django.db import transaction
 
 from clinic.lib.canonical import canonical
-from clinic.lib.prepared import fetch
+from clinic.lib.prepared import send
 from clinic.models.audit import Actor
 
 
@@ -85,7 +85,7 @@ def append(trail: Recording) -> None:
         array = f"ARRAY[{', '.join(['%s::text'] * len(entries))}]" if few else "%s::text[]"
         calls.append(f"audit_append(%s::text, {array})")
         values += [name, *entries] if few else [name, entries]
-    fetch(f"SELECT {', '.join(calls)}", values)
+    send(f"SELECT {', '.join(calls)}", values)
     trail.streams.clear()
 
 

@@ -20,7 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from clinic.actions.audit import Recording, recording
-from clinic.actions.notification import TEST, Message, queue_notifications
+from clinic.actions.notification import Message, queue_notifications
+from clinic.actions.outbox import TEST
 from clinic.channels.apprise import scheme_of
 from clinic.channels.webhook import new_secret
 from clinic.lib.outgoing import NotAllowed, check_url

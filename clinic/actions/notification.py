@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Q
+from django.db import connection, transaction
+from django.db.models import Q
 
 from clinic.actions.audit import recording
-from clinic.channels import DeliveryError, of_exception, send_all
+from clinic.actions.outbox import lease, leased, mark_sent, write
+from clinic.channels import DeliveryError, Sending, of_exception
+from clinic.lib.prepared import Sent
 from clinic.models import Actor, ContactPoint, Notification, Site, User
 from clinic.queries.contacts import Way, ways_of_one
 from clinic.vocabulary import Channel, Failure, NotificationStatus
@@ -20,9 +23,6 @@ from clinic.vocabulary import Channel, Failure, NotificationStatus
 log = logging.getLogger("clinic.notification")
 
 SYSTEM = Actor.system("outbox")
-#: The kind of a test message: one that left is kept at its contact point as the time of its latest test.
-TEST = "contact_test"
-
 #: More than twice as long as the slowest delivery (`SEND_WITHIN_S`, 11 s, whatever the peer does), so that no second
 #: worker sends what a first still sends; and short: what a killed worker held is claimed again after it, by the watchman
 #: 5 s later at the latest.
@@ -84,6 +84,12 @@ def queue_notifications(messages: Sequence[Message], *, by: Actor, now: datetime
     """Write messages into the outbox in one statement and return how many are new; a known dedup_key adds nothing."""
     if not messages:
         return 0
+    with recording(by=by, now=now):
+        return len(put_out(messages, now=now).rows())
+
+
+def put_out(messages: Sequence[Message], *, now: datetime) -> Sent:
+    """Write messages into the outbox within the caller's recording; the keys of those that are new come back."""
     rows = [
         Notification(
             dedup_key=m.dedup_key,
@@ -105,10 +111,7 @@ def queue_notifications(messages: Sequence[Message], *, by: Actor, now: datetime
         )
         for m in messages
     ]
-    with recording(by=by, now=now):
-        before = Notification.objects.filter(dedup_key__in=[m.dedup_key for m in messages]).count()
-        Notification.objects.bulk_create(rows, ignore_conflicts=True)
-    return len({m.dedup_key for m in messages}) - before
+    return write(rows)
 
 
 def _address(message: Message) -> str:
@@ -125,73 +128,75 @@ def _address(message: Message) -> str:
 
 def claim_due(*, now: datetime, limit: int = 50, only: Sequence[int] | None = None) -> list[int]:
     """Lease due messages to the caller and return their keys, urgent ones first; rows that others hold are skipped."""
-    with transaction.atomic():
-        rows = Notification.objects.due(now)
-        if only is not None:
-            rows = rows.filter(pk__in=only)
-        keys = list(
-            rows.select_for_update(skip_locked=True)
-            .order_by("-urgent", "due_at", "id")
-            .values_list("pk", flat=True)[:limit]
-        )
-        Notification.objects.filter(pk__in=keys).update(
-            status=NotificationStatus.LEASED.value, lease_until=now + LEASE, attempts=F("attempts") + 1
-        )
-    return keys
+    return [message.pk for message in lease(now=now, lasts=LEASE, limit=limit, only=only)]
 
 
 def deliver(*, key: int, now: datetime) -> bool:
-    """Send one leased message and mark it; return whether it left. See `deliver_all`."""
+    """Send one leased message and mark it; return whether it left. See `Deliveries`."""
     return deliver_all(keys=[key], now=now) == 1
 
 
 def deliver_all(*, keys: Sequence[int], now: datetime) -> int:
-    """Send leased messages side by side, mark each, and return how many left.
+    """Send leased messages side by side, mark each, and return how many left. See `Deliveries`."""
+    deliveries = Deliveries()
+    deliveries.send(leased(keys))
+    return deliveries.settle(now=now)
+
+
+class Deliveries:
+    """Messages that are leased, on their way side by side, and marked as they end.
 
     A crash between sending and marking lets the lease expire: the message goes out again with the same id. After a
     failure the person's next way is tried at once, while this one waits for its next try; a permanent failure, or that
     of the last try, is kept with its type. One message that fails, or cannot be marked, holds up no other.
     """
-    messages = list(
-        Notification.objects.select_related("recipient", "site", "contact")
-        .filter(pk__in=keys, status=NotificationStatus.LEASED.value)
-        .order_by("-urgent", "due_at", "id")
-    )
-    left = 0
-    for message, result in zip(messages, send_all(messages), strict=True):
-        try:
+
+    def __init__(self) -> None:
+        self.on_their_way: list[Sending] = []
+
+    def begin(self, *, now: datetime, limit: int, reference: str | None = None) -> int:
+        """Lease what is due (of one cause, where `reference` is given) and start it; return how many were found."""
+        messages = lease(now=now, lasts=LEASE, limit=limit, reference=reference)
+        self.send(messages)
+        return len(messages)
+
+    def send(self, messages: Sequence[Notification]) -> None:
+        """Start leased messages."""
+        self.on_their_way += [Sending(message) for message in messages]
+
+    def settle(self, *, now: datetime, wait: bool = True) -> int:
+        """Mark what has ended, without `wait` only what has ended already; return how many left."""
+        ended = [one for one in self.on_their_way if wait or one.ended]
+        self.on_their_way = [one for one in self.on_their_way if one not in ended]
+        sent: list[tuple[Notification, str]] = []
+        for one in ended:
+            result = one.wait()
             if isinstance(result, str):
-                left += _sent(message, result, now)
-            else:
-                _not_sent(message, result, now)
+                sent.append((one.message, result))
+                continue
+            try:
+                _not_sent(one.message, result, now)
+            except Exception:
+                log.exception("message_not_marked", extra={"notification": one.message.pk})
+        return _sent(sent, now)
+
+
+def _sent(sent: Sequence[tuple[Notification, str]], now: datetime) -> int:
+    """Mark messages as sent, together and where that fails each by itself; return how many were marked."""
+    if not sent:
+        return 0
+    with suppress(Exception):
+        return mark_sent(sent, now=now)
+    # They have left: a connection that was lost must not be why they leave again.
+    connection.close_if_unusable_or_obsolete()
+    marked = 0
+    for message, provider_id in sent:
+        try:
+            marked += mark_sent([(message, provider_id)], now=now)
         except Exception:
             # The lease expires and the message goes out again with the same id.
             log.exception("message_not_marked", extra={"notification": message.pk})
-    return left
-
-
-def _sent(message: Notification, provider_id: str, now: datetime) -> bool:
-    """Mark a message as sent, also where somebody answered meanwhile: it left, and says so."""
-    rows = Notification.objects.filter(pk=message.pk, attempts=message.attempts).filter(
-        status__in=[NotificationStatus.LEASED.value, NotificationStatus.CANCELLED.value]
-    )
-    with transaction.atomic():
-        marked = rows.update(
-            status=NotificationStatus.SENT.value,
-            lease_until=None,
-            sent_at=now,
-            provider_id=provider_id,
-            error="",
-            failure="",
-        )
-        if marked and not message.urgent and message.chain:
-            # One way is enough for what can wait; a page goes on until somebody answers.
-            Notification.objects.filter(chain=message.chain, status=NotificationStatus.QUEUED.value).update(
-                status=NotificationStatus.CANCELLED.value
-            )
-        if marked and message.kind == TEST and message.contact_id:
-            ContactPoint.objects.filter(pk=message.contact_id).update(tested_at=now)
-    return bool(marked)
+    return marked
 
 
 def _not_sent(message: Notification, error: BaseException, now: datetime) -> None:
@@ -269,4 +274,8 @@ def cancel_unsent(*, reference: str, now: datetime, but_posts: Sequence[str] = (
     rows = Notification.objects.filter(reference=reference).unsent().exclude(channel=Channel.WEBHOOK.value)
     if but_posts:
         rows = rows.filter(~Q(context__has_key="post") | ~Q(context__post__in=list(but_posts)))
-    return rows.update(status=NotificationStatus.CANCELLED.value, lease_until=None)
+    with transaction.atomic():
+        # In the order of the keys, as whoever marks several as sent: an answer never waits in a ring with a worker.
+        keys = list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        held = Notification.objects.filter(pk__in=keys).unsent()
+        return held.update(status=NotificationStatus.CANCELLED.value, lease_until=None)

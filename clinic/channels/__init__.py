@@ -6,16 +6,16 @@ call that sends: that call touches the network and nothing else, so that it can 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from clinic.channels import apprise, email, inbox, push, sms, webhook
 from clinic.channels.failures import DeliveryError, of_exception
 from clinic.channels.words import words
-from clinic.lib.side_by_side import side_by_side
+from clinic.lib.side_by_side import Running
 from clinic.models import Notification
 from clinic.vocabulary import Channel
 
-__all__ = ["CHANNELS", "SEND_WITHIN_S", "DeliveryError", "of_exception", "send_all", "words"]
+__all__ = ["CHANNELS", "SEND_WITHIN_S", "DeliveryError", "Sending", "of_exception", "words"]
 
 #: Seconds after which a delivery counts as timed out, whatever the peer does. The outbox's lease is longer.
 SEND_WITHIN_S = 11.0
@@ -30,21 +30,27 @@ CHANNELS: dict[str, Callable[[Notification], Callable[[], str]]] = {
 }
 
 
-def send_all(messages: Sequence[Notification]) -> list[str | BaseException]:
-    """Send messages side by side and return for each the provider's id, or what went wrong (see `of_exception`).
+class Sending:
+    """A message on its way: in a thread of its own, or over already where nothing had to touch the network."""
 
-    One that hangs holds up none of its siblings, and all of them end within SEND_WITHIN_S.
-    """
-    calls: dict[int, Callable[[], str]] = {}
-    found: dict[int, str | BaseException] = {}
-    for number, message in enumerate(messages):
+    def __init__(self, message: Notification) -> None:
+        self.message = message
+        self._running: Running[str] | None = None
+        self._result: str | BaseException = ""
         try:
             call = CHANNELS[message.channel](message)
             if message.channel == Channel.INBOX.value:
-                found[number] = call()
+                self._result = call()
             else:
-                calls[number] = call
+                self._running = Running(call, seconds=SEND_WITHIN_S)
         except Exception as error:
-            found[number] = error
-    found |= dict(zip(calls, side_by_side(list(calls.values()), seconds=SEND_WITHIN_S), strict=True))
-    return [found[number] for number in range(len(messages))]
+            self._result = error
+
+    @property
+    def ended(self) -> bool:
+        """Whether `wait` answers at once."""
+        return self._running is None or self._running.ended
+
+    def wait(self) -> str | BaseException:
+        """Return the provider's id, or what went wrong (see `of_exception`), after SEND_WITHIN_S at the latest."""
+        return self._result if self._running is None else self._running.wait()

@@ -1,4 +1,4 @@
-"""Run calls that may hang, each in a thread of its own, and wait for all of them no longer than a given time."""
+"""Run calls that may hang, each in a thread of its own, and wait for each of them no longer than a given time."""
 
 from __future__ import annotations
 
@@ -10,34 +10,38 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class _Run(Generic[T]):
-    """One call with its result, or what it raised."""
+class Running(Generic[T]):
+    """A call in a thread of its own that is given up after `seconds`.
 
-    def __init__(self, call: Callable[[], T]) -> None:
+    A socket's timeout counts from byte to byte, so a peer that sends one byte a second would hold its caller for ever:
+    here the whole call is bounded. What hangs is left behind in its daemon thread and its later result is dropped.
+    """
+
+    def __init__(self, call: Callable[[], T], *, seconds: float) -> None:
         self.call = call
         self.result: T | BaseException | None = None
-        self.thread = threading.Thread(target=self.work, daemon=True)
+        self.end = monotonic() + seconds
+        self.thread = threading.Thread(target=self._work, daemon=True)
+        self.thread.start()
 
-    def work(self) -> None:
+    def _work(self) -> None:
         try:
             self.result = self.call()
         except BaseException as error:
             self.result = error
 
+    @property
+    def ended(self) -> bool:
+        """Whether it is done, or was given up: `wait` answers at once."""
+        return not self.thread.is_alive() or monotonic() >= self.end
+
+    def wait(self) -> T | BaseException:
+        """Return its result, or the exception it raised; TimeoutError where it was not done in time."""
+        self.thread.join(max(0.0, self.end - monotonic()))
+        result = self.result
+        return TimeoutError() if self.thread.is_alive() or result is None else result
+
 
 def side_by_side(calls: Sequence[Callable[[], T]], *, seconds: float) -> list[T | BaseException]:
-    """Return each call's result, or the exception it raised; TimeoutError for those that were not done in time.
-
-    A socket's timeout counts from byte to byte, so a peer that sends one byte a second would hold its caller for ever:
-    here the whole call is bounded. What hangs is left behind in its daemon thread and its later result is dropped.
-    """
-    runs = [_Run(call) for call in calls]
-    for run in runs:
-        run.thread.start()
-    end = monotonic() + seconds
-    found: list[T | BaseException] = []
-    for run in runs:
-        run.thread.join(max(0.0, end - monotonic()))
-        result = run.result
-        found.append(TimeoutError() if run.thread.is_alive() or result is None else result)
-    return found
+    """Return each call's result, or the exception it raised; TimeoutError for those that were not done in time."""
+    return [run.wait() for run in [Running(call, seconds=seconds) for call in calls]]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from django.conf import settings
 
+from clinic.lib.prepared import Row, Sent, send
 from clinic.models import ContactPoint, Site, User
 from clinic.vocabulary import Channel
 
@@ -54,11 +56,52 @@ def ways_of(users: Iterable[User], *, since: datetime | None = None) -> dict[int
     without any address of their own is reached by the e-mail of the account.
     """
     people = {user.pk: user for user in users}
-    rows: dict[int, list[ContactPoint]] = {key: [] for key in people}
-    points = ContactPoint.objects.filter(user__in=people)
-    for point in points.in_use_since(since) if since else points.kept():
-        rows[point.user_id or 0].append(point)
-    return {key: _ways(people[key], found) for key, found in rows.items()}
+    points = points_of(send(_in_use(), [list(people), since])) if people else {}
+    return {key: _ways(user, points.get(key, [])) for key, user in people.items()}
+
+
+def ways_by(points: Mapping[int, Sequence[ContactPoint]], users: Iterable[User]) -> dict[int, list[Way]]:
+    """Return each person's ways, as `ways_of` does, by contact points that were asked for with `ask_points`."""
+    return {user.pk: _ways(user, points.get(user.pk, [])) for user in users}
+
+
+def ask_points(site: Site, at: datetime, others: Sequence[int], *, since: datetime) -> Sent:
+    """Ask for the points of everybody in the site's rota at the instant and of `others`, as `ways_of` would read them."""
+    return send(_of_the_rota(), [since, site.pk, at, site.pk, at, list(others)])
+
+
+def points_of(sent: Sent) -> dict[int, list[ContactPoint]]:
+    """Return contact points by person, in each person's order."""
+    found: dict[int, list[ContactPoint]] = {}
+    for values in sent.rows():
+        point = _POINT.read(values)
+        found.setdefault(point.user_id or 0, []).append(point)
+    return found
+
+
+_POINT = Row(ContactPoint, "point")
+
+
+@cache
+def _in_use() -> str:
+    """Return the statement for the points that are there now, or were after an instant (NULL: only now), in order."""
+    return f"""
+SELECT {_POINT.columns} FROM clinic_contactpoint point
+WHERE user_id = ANY(%s::bigint[]) AND (removed_at IS NULL OR removed_at > %s::timestamptz) ORDER BY position, id
+"""  # noqa: S608 - constants of our own
+
+
+@cache
+def _of_the_rota() -> str:
+    return f"""
+SELECT {_POINT.columns} FROM clinic_contactpoint point
+WHERE (removed_at IS NULL OR removed_at > %s::timestamptz) AND user_id IN (
+    SELECT user_id FROM clinic_shift WHERE site_id = %s::bigint AND period @> %s::timestamptz
+    UNION SELECT user_id FROM clinic_shiftoverride
+    WHERE site_id = %s::bigint AND cancelled_at IS NULL AND period @> %s::timestamptz
+    UNION SELECT unnest(%s::bigint[]))
+ORDER BY position, id
+"""  # noqa: S608 - constants of our own
 
 
 def _ways(user: User, points: Sequence[ContactPoint]) -> list[Way]:

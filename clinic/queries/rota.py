@@ -1,11 +1,13 @@
-"""The rota of a site at an instant or over some time, in three statements whatever its length."""
+"""The rota of a site at an instant or over some time, in one statement whatever its length."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
-from clinic.models import Leave, Shift, ShiftOverride, Site, User
+from clinic.lib.prepared import Row, Sent, send
+from clinic.models import Site, User
 from clinic.rules.rota import Away, Place, Plan, Turn
 
 #: What a span without a bound reads as: somebody who is planned for good is planned.
@@ -47,27 +49,53 @@ class Rota:
         return self.people[turn.person] if turn else None
 
 
+_USER = Row(User, "person")
+_SHIFT, _OVERRIDE, _LEAVE = 0, 1, 2
+
+
+@cache
+def _read() -> str:
+    """Return the one statement; leave is that of everybody at every site, for the operator of a case is asked for as well."""
+    touches = "period && tstzrange(%s::timestamptz, %s::timestamptz, '[]')"
+    return f"""
+SELECT found.kind, found.post, found.rank, found.user_id, lower(found.period), upper(found.period),
+       found.public_id, {_USER.columns}
+FROM (
+    SELECT {_SHIFT} AS kind, id, post, rank, user_id, period, public_id FROM clinic_shift
+    WHERE site_id = %s::bigint AND {touches}
+    UNION ALL
+    SELECT {_OVERRIDE}, id, post, rank, user_id, period, public_id FROM clinic_shiftoverride
+    WHERE site_id = %s::bigint AND cancelled_at IS NULL AND {touches}
+    UNION ALL
+    SELECT {_LEAVE}, id, '', 0, user_id, period, public_id FROM clinic_leave WHERE cancelled_at IS NULL AND {touches}
+) found LEFT JOIN clinic_user person ON person.id = found.user_id AND found.kind <> {_LEAVE}
+ORDER BY found.kind, found.id
+"""  # noqa: S608 - constants of our own
+
+
 def read_rota(site: Site, start: datetime, end: datetime | None = None) -> Rota:
     """Return the rota of the site from `start` to `end` (both included), or at the instant `start`."""
-    until = end or start
+    return rota_of(site, ask_rota(site, start, end))
+
+
+def ask_rota(site: Site, start: datetime, end: datetime | None = None) -> Sent:
+    """Send the statement of `read_rota`."""
+    span = [start, end or start]
+    return send(_read(), [site.pk, *span, site.pk, *span, *span])
+
+
+def rota_of(site: Site, sent: Sent) -> Rota:
+    """Return what `ask_rota` asked for."""
     people: dict[int, User] = {}
     turns: list[Turn] = []
-    for shift in Shift.objects.filter(site=site).during(start, until).select_related("user").order_by("pk"):
-        people[shift.user_id] = shift.user
-        turns.append(_turn(shift))
-    overrides = ShiftOverride.objects.filter(site=site).standing().during(start, until).select_related("user")
-    for override in overrides.order_by("pk"):
-        people[override.user_id] = override.user
-        turns.append(_turn(override))
-    # Of everybody, at every site: the operator of a case is asked for as well.
-    away = [
-        Away(leave.user_id, leave.period.lower or EVER[0], leave.period.upper or EVER[1], str(leave.public_id))
-        for leave in Leave.objects.standing().during(start, until).order_by("pk")
-    ]
+    away: list[Away] = []
+    for kind, post, rank, person, lower, upper, public_id, *user in sent.rows():
+        begins, ends = lower or EVER[0], upper or EVER[1]
+        if kind == _LEAVE:
+            away.append(Away(person, begins, ends, str(public_id)))
+            continue
+        if person not in people:
+            people[person] = _USER.read(user)
+        turns.append(Turn(post, rank, person, begins, ends, kind == _OVERRIDE, str(public_id)))
     active = frozenset(key for key, user in people.items() if user.is_active)
     return Rota(site, Plan(turns, away, active), people)
-
-
-def _turn(row: Shift | ShiftOverride) -> Turn:
-    start, end = row.period.lower or EVER[0], row.period.upper or EVER[1]
-    return Turn(row.post, row.rank, row.user_id, start, end, isinstance(row, ShiftOverride), str(row.public_id))

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, OperationalError
 
 from clinic.actions.audit import Recording, recording
+from clinic.lib.prepared import pipelined
+from clinic.models import User
 from complications.actions.drills import end_drill
 from complications.actions.opening import UNANSWERED
 from complications.actions.paging import send, tell_user
-from complications.actions.standing import ENGINE, change, lock_first, note, person
-from complications.models import Escalation, EscalationEvent
+from complications.actions.standing import ENGINE, change, lock_due, lock_first, note, person
+from complications.models import Escalation
 from complications.models.escalation import OPEN
-from complications.queries.recipients import Recipient, reachable
-from complications.rules.escalation import Due, after_page, due, next_level
+from complications.queries.recipients import Known, Recipient, reachable
+from complications.rules.escalation import Due, after_page, due, next_due, next_level
 from complications.rules.policy import RANKED
 from complications.vocabulary import EscalationStatus, EventKind
 
@@ -35,45 +38,68 @@ class Swept:
     failed: int = 0
 
 
-def advance_due(*, now: datetime, limit: int = 100, only: Sequence[int] | None = None) -> Swept:
+def advance_due(
+    *,
+    now: datetime,
+    limit: int = 100,
+    only: Sequence[int] | None = None,
+    then: Callable[[str], object] | None = None,
+) -> Swept:
     """Advance the escalations that are due (of the keys `only`, where given), each in a transaction of its own.
 
     A row that somebody holds is skipped and found again. One that fails is recorded, pushed forward by a minute and
-    shown, and never stops the others.
+    shown, and never stops the others. `then` is called with the reference of each once it is committed; what it raises
+    concerns no case.
     """
-    rows = Escalation.objects.due(now).order_by("next_due_at", "id")
-    if only is not None:
-        rows = rows.filter(pk__in=only)
     advanced = failed = 0
-    for key in list(rows.values_list("pk", flat=True)[:limit]):
+    for key in list(only)[:limit] if only is not None else _due(now, limit):
         try:
-            advanced += _advance(key, now)
+            reference = _advance(key, now)
         except OperationalError as error:
             # Somebody holds a row, or the database is going away: still due, and found again within seconds.
             failed += 1
             log.warning("escalation_held", extra={"escalation": key, "error": type(error).__name__})
+            continue
         except Exception as error:
             failed += 1
             log.exception("escalation_not_advanced", extra={"escalation": key, "error": type(error).__name__})
             _push_forward(key, error, now)
+            continue
+        advanced += reference is not None
+        if then is not None and reference is not None:
+            then(reference)
     return Swept(advanced, failed)
 
 
-def _advance(key: int, now: datetime) -> bool:
-    with recording(by=ENGINE, now=now) as trail:
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '1s'")
-        row = lock_first(Escalation.objects.due(now).filter(pk=key), skip_locked=True)
+def _due(now: datetime, limit: int) -> list[int]:
+    rows = Escalation.objects.due(now).order_by("next_due_at", "id")
+    return list(rows.values_list("pk", flat=True)[:limit])
+
+
+class _Case(NamedTuple):
+    """A case that is due, locked, with what its acts need."""
+
+    row: Escalation
+    now: datetime
+    trail: Recording
+    known: Known
+
+
+def _advance(key: int, now: datetime) -> str | None:
+    """Do what is due in one case and return its reference; None where nothing is, or somebody holds it."""
+    with pipelined(), recording(by=ENGINE, now=now) as trail:
+        row = lock_due(key, now)
         if row is None:
-            return False
+            return None
+        case = _Case(row, now, trail, Known(row, now).ask())
         for _ in range(MOST_AT_ONCE):
             found = due(row.standing(), now)
             if found is None:
                 break
-            _DO[found.what](row, found, now, trail)
-        if row.status in OPEN:
+            _DO[found.what](case, found)
+        if row.status in OPEN and row.next_due_at != next_due(row.standing(), now):
             change(row, now=now)
-    return True
+    return row.reference
 
 
 def _push_forward(key: int, error: Exception, now: datetime) -> None:
@@ -92,8 +118,9 @@ def _push_forward(key: int, error: Exception, now: datetime) -> None:
         log.exception("escalation_not_pushed_forward", extra={"escalation": key})
 
 
-def _page(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
+def _page(case: _Case, found: Due) -> None:
     """Run the step that is due; one that reaches nobody is recorded as skipped and followed at once."""
+    row, now, trail, known = case
     stands = row.standing()
     if row.is_drill and row.step >= len(stands.policy.ladder(stands.tier, stands.pathway).steps):
         # The backstop was called as well, and had the time until the repeat: a drill ends, a case would never.
@@ -103,12 +130,12 @@ def _page(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
     if row.status != EscalationStatus.PAGING.value:
         # Somebody answered who cannot operate: only those who can go on being called.
         posts = tuple(post for post in posts if post in RANKED)
-    recipients = [one for one in reachable(row, posts, now) if one.user is None or one.user != row.responsible]
-    recipients = _but_who_declined(row, recipients)
+    recipients = [
+        one for one in reachable(row, posts, now, known=known) if one.user is None or one.user != row.responsible
+    ]
+    recipients = _but_who_declined(row, recipients, known)
     key = f"{row.round}:{row.step}"
-    told = (
-        send(row, recipients, kind="escalation_page", key=key, now=now, words={"step": row.step}) if recipients else []
-    )
+    told = _send(case, recipients, kind="escalation_page", key=key, words={"step": row.step}) if recipients else []
     reached = any(one.is_within_reach for one in recipients)
     data = {"round": row.round, "step": row.step, "posts": list(posts), "to": told, "planned_at": found.at}
     following = after_page(stands, now, reached=reached)
@@ -118,53 +145,63 @@ def _page(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
     note(row, kind, by=ENGINE, now=now, trail=trail, data=data)
 
 
-def _but_who_declined(row: Escalation, recipients: list[Recipient]) -> list[Recipient]:
+def _send(
+    case: _Case,
+    people: Sequence[Recipient],
+    *,
+    kind: str,
+    key: str,
+    link: bool = True,
+    words: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    return send(case.row, people, kind=kind, key=key, now=case.now, link=link, words=words, known=case.known)
+
+
+def _tell(case: _Case, user: User | None, key: str, words: Mapping[str, Any]) -> None:
+    tell_user(case.row, user, kind="escalation_note", key=key, now=case.now, words=words, known=case.known)
+
+
+def _but_who_declined(row: Escalation, recipients: list[Recipient], known: Known) -> list[Recipient]:
     """Leave out who said in this round that they cannot come, as long as that leaves somebody to call."""
-    declined = EscalationEvent.objects.filter(
-        escalation=row, kind=EventKind.DECLINED.value, data__state__round=row.round
-    ).values_list("actor_id", flat=True)
-    gone = set(declined)
+    gone = {user for turn, user in known.declined if turn == row.round}
     left = [one for one in recipients if one.user is None or one.user.pk not in gone]
     return left if any(one.is_within_reach for one in left) else recipients
 
 
-def _no_arrival(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
+def _no_arrival(case: _Case, found: Due) -> None:
     """Take the responsibility back from somebody who did not come: paging resumes where it stood."""
+    row, now, trail, _ = case
     gone = row.responsible
     change(row, now=now, status=EscalationStatus.PAGING, page_due_at=now, **UNANSWERED)
     data = {"was": person(gone), "limit": found.at}
     event = note(row, EventKind.UNACKNOWLEDGED, by=ENGINE, now=now, trail=trail, data=data)
-    tell_user(row, gone, kind="escalation_note", key=f"e{event.seq}", now=now, words={"what": "unacknowledged"})
+    _tell(case, gone, f"e{event.seq}", {"what": "unacknowledged"})
 
 
-def _hand_over_unanswered(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
+def _hand_over_unanswered(case: _Case, found: Due) -> None:
+    row, now, trail, known = case
     asked = row.hand_over_to
     change(row, now=now, hand_over_to=None, hand_over_due_at=None)
     data = {"asked": person(asked)}
     event = note(row, EventKind.HAND_OVER_UNANSWERED, by=ENGINE, now=now, trail=trail, data=data)
     key = f"e{event.seq}"
-    tell_user(row, row.responsible, kind="escalation_note", key=key, now=now, words={"what": "hand_over_unanswered"})
-    send(row, reachable(row, next_level(row.standing()), now), kind="escalation_page", key=f"{key}:next", now=now)
+    _tell(case, row.responsible, key, {"what": "hand_over_unanswered"})
+    others = reachable(row, next_level(row.standing()), now, known=known)
+    _send(case, others, kind="escalation_page", key=f"{key}:next")
 
 
-def _warn(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
+def _warn(case: _Case, found: Due) -> None:
+    row, now, trail, _ = case
     change(row, now=now, told=[*row.told, f"{found.clock}:warned"])
     data = {"clock": found.clock}
     event = note(row, EventKind.CLOCK_WARNED, by=ENGINE, now=now, trail=trail, data=data)
     if found.clock != "acknowledgement":
-        key = f"e{event.seq}"
-        tell_user(
-            row,
-            row.responsible,
-            kind="escalation_note",
-            key=key,
-            now=now,
-            words={"what": "clock_warned", "clock": found.clock},
-        )
+        _tell(case, row.responsible, f"e{event.seq}", {"what": "clock_warned", "clock": found.clock})
 
 
-def _breach(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
+def _breach(case: _Case, found: Due) -> None:
     """Mark a breached clock and tell the next level; the one of the acknowledgement is told by the steps themselves."""
+    row, now, trail, known = case
     change(row, now=now, told=[*row.told, f"{found.clock}:warned", f"{found.clock}:breached"])
     data = {"clock": found.clock, "limit": found.at}
     event = note(row, EventKind.CLOCK_BREACHED, by=ENGINE, now=now, trail=trail, data=data)
@@ -172,27 +209,29 @@ def _breach(row: Escalation, found: Due, now: datetime, trail: Recording) -> Non
         return
     key = f"e{event.seq}"
     words = {"what": "clock_breached", "clock": found.clock}
-    tell_user(row, row.responsible, kind="escalation_note", key=key, now=now, words=words)
+    _tell(case, row.responsible, key, words)
     others = [
         one
-        for one in reachable(row, next_level(row.standing()), now)
+        for one in reachable(row, next_level(row.standing()), now, known=known)
         if one.user is None or one.user != row.responsible
     ]
-    send(row, others, kind="escalation_note", key=f"{key}:next", now=now, words=words)
+    _send(case, others, kind="escalation_note", key=f"{key}:next", words=words)
 
 
-def _reexamine(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
+def _reexamine(case: _Case, found: Due) -> None:
+    row, now, trail, known = case
     change(row, now=now, told=[*row.told, "reexamination"])
     event = note(row, EventKind.REEXAMINATION_DUE, by=ENGINE, now=now, trail=trail, data={"due": found.at})
     key = f"e{event.seq}"
     words = {"what": "reexamination_due"}
-    tell_user(row, row.responsible, kind="escalation_note", key=key, now=now, words=words)
-    ward = [one for one in reachable(row, ["nurse_in_charge"], now) if one.user != row.responsible]
-    send(row, ward, kind="escalation_note", key=f"{key}:ward", now=now, link=False, words=words)
+    _tell(case, row.responsible, key, words)
+    ward = [one for one in reachable(row, ["nurse_in_charge"], now, known=known) if one.user != row.responsible]
+    _send(case, ward, kind="escalation_note", key=f"{key}:ward", link=False, words=words)
 
 
-def _reexamine_overdue(row: Escalation, found: Due, now: datetime, trail: Recording) -> None:
+def _reexamine_overdue(case: _Case, found: Due) -> None:
     """Nobody looked again: whoever observes is no longer enough, and paging begins anew."""
+    row, now, trail, _ = case
     changes = {"round": row.round + 1, "step": 0, "page_due_at": now, **UNANSWERED, "reexamine_at": None}
     change(row, now=now, status=EscalationStatus.PAGING, **changes)
     note(row, EventKind.UNACKNOWLEDGED, by=ENGINE, now=now, trail=trail, data={"cause": "reexamination_overdue"})

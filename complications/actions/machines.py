@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from clinic.actions.notification import Message, queue_notifications
-from clinic.models import Actor
+from clinic.actions.notification import Message, put_out
 from clinic.queries.contacts import configured, machines_of
 from clinic.vocabulary import Channel
 from complications.models import Escalation, EscalationEvent
@@ -51,4 +50,4 @@ def tell_machines(row: Escalation, event: EscalationEvent, *, now: datetime) -> 
         for way in machines_of(row.site)
         if paged or way.channel is Channel.WEBHOOK
     ]
-    queue_notifications(messages, by=Actor.system("machines"), now=now)
+    put_out(messages, now=now)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
-from clinic.actions.notification import Message, by_every_way, queue_notifications
+from clinic.actions.notification import Message, by_every_way, put_out
+from clinic.lib import prepared
 from clinic.models import User
 from clinic.vocabulary import Channel
-from complications.actions.standing import ENGINE
-from complications.models import AcknowledgeLink, Escalation
-from complications.queries.recipients import Recipient, may_answer, members_who_may_answer, on_duty, recipient
+from complications.models import Escalation
+from complications.queries.recipients import Known, Recipient, may_answer, on_duty, recipient
 from complications.vocabulary import Tier
 
 __all__ = ["may_answer", "on_duty", "send", "tell_user"]
@@ -32,10 +33,11 @@ def send(
     link: bool = True,
     due_at: datetime | None = None,
     words: Mapping[str, Any] | None = None,
+    known: Known | None = None,
 ) -> list[dict[str, Any]]:
     """Write one message per recipient and channel; `key` (round and step, or the event) makes each of them once.
 
-    `due_at` is when it leaves, where that is not now.
+    `due_at` is when it leaves, where that is not now; `known` is what was asked about the case's people together.
 
     Return [{post, name, channels}]. The words carry site, urgency, reference and link, and no patient data.
     """
@@ -52,12 +54,15 @@ def send(
     }
     messages: list[Message] = []
     told: list[dict[str, Any]] = []
-    may = members_who_may_answer(row, recipients) if link else set()
+    known = known or Known(row, now)
+    people = {one.user.pk for one in recipients if one.user is not None} if link else set()
+    answering = people & known.members if people else set()
+    links = _links(row, answering, known, now) if answering else {}
     for one in recipients:
         ways = one.ways()
         context = dict(base, post=one.post)
-        if one.user is not None and one.user.pk in may:
-            context["link"] = str(_link(row, one.user, now).public_id)
+        if one.user is not None and one.user.pk in answering:
+            context["link"] = links[one.user.pk]
         message = Message(
             dedup_key=f"esc:{row.public_id}:{key}:{one.key}",
             kind=kind,
@@ -72,7 +77,7 @@ def send(
         )
         messages += by_every_way(message, ways, gap=gap(row), now=now, trusted_only=["link"])
         told.append({"post": one.post, "name": one.name, "channels": [way.channel.value for way in ways]})
-    queue_notifications(messages, by=ENGINE, now=now)
+    put_out(messages, now=now)
     return told
 
 
@@ -81,11 +86,24 @@ def gap(row: Escalation) -> timedelta:
     return GAPS.get(Tier(row.tier), timedelta(minutes=5)) / max(1, int(row.policy.get("time_scale", 1)))
 
 
-def _link(row: Escalation, user: User, now: datetime) -> AcknowledgeLink:
-    link, _ = AcknowledgeLink.objects.get_or_create(
-        escalation=row, user=user, created_at=now, defaults={"expires_at": now + LINK_LIFE}
-    )
-    return link
+_LINK = """
+INSERT INTO complications_acknowledgelink (public_id, escalation_id, user_id, created_at, expires_at)
+SELECT sent.public_id, %s::bigint, sent.user_id, %s::timestamptz, %s::timestamptz
+FROM unnest(%s::uuid[], %s::bigint[]) AS sent (public_id, user_id)
+"""
+
+
+def _links(row: Escalation, users: Iterable[int], known: Known, now: datetime) -> dict[int, str]:
+    """Return the link of each of these people, made unless there is one of this moment already.
+
+    Whoever holds the case's lock, as every sender does, knows all of them.
+    """
+    fresh = {user: uuid4() for user in sorted(set(users) - set(known.links))}
+    if fresh:
+        expires = now + LINK_LIFE
+        prepared.send(_LINK, [row.pk, now, expires, list(fresh.values()), list(fresh)])
+        known.links.update({user: str(public_id) for user, public_id in fresh.items()})
+    return known.links
 
 
 def tell_user(
@@ -97,7 +115,9 @@ def tell_user(
     now: datetime,
     words: Mapping[str, Any],
     urgent: bool = True,
+    known: Known | None = None,
 ) -> None:
     """Write a message to one person, if there is one and they can be reached."""
     if user is not None and user.is_active:
-        send(row, [recipient("", user)], kind=kind, key=key, now=now, link=False, urgent=urgent, words=words)
+        people = [recipient("", user)]
+        send(row, people, kind=kind, key=key, now=now, link=False, urgent=urgent, words=words, known=known)

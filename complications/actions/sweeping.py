@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
-from clinic.actions.notification import claim_due, deliver_all
+from django.db import Error
+
+from clinic.actions.notification import Deliveries, claim_due, deliver_all
 from complications.actions.engine import advance_due
 from complications.actions.follow_up import sweep_unplanned
 from complications.actions.reminders import fire_timers, remind_drafts
 from complications.actions.reminders import remind_due as _remind_due
+
+log = logging.getLogger("complications.engine")
 
 #: Messages that are sent side by side, and for how long new ones are begun: with the slowest delivery behind the last of
 #: them a sweep ends before Celery's limit for a task.
@@ -18,28 +23,62 @@ AT_ONCE = 8
 LONGEST_S = 4
 
 
+class Round:
+    """What one task does: cases that are due, each followed at once by its pages, then whatever else waits."""
+
+    def __init__(self, *, now: datetime) -> None:
+        self.start, self.began, self.deliveries, self.sent = now, monotonic(), Deliveries(), 0
+
+    @property
+    def now(self) -> datetime:
+        """The time of the round's beginning and what has passed since: a lease counts from its own claim."""
+        return self.start + timedelta(seconds=int(monotonic() - self.began))
+
+    def advance(self, *, only: Sequence[int] | None = None) -> int:
+        """Fire the timers and advance the escalations that are due (of the keys `only`); return how many.
+
+        The pages of each leave after its own commit, not behind the others, and a slow provider holds up no case.
+        """
+        fired = fire_timers(now=self.start) if only is None else 0
+        return fired + advance_due(now=self.start, only=only, then=self._page).advanced
+
+    def _page(self, reference: str) -> None:
+        try:
+            self.sent += self.deliveries.settle(now=self.now, wait=False)
+            if len(self.deliveries.on_their_way) < AT_ONCE:
+                self.deliveries.begin(now=self.now, limit=AT_ONCE, reference=reference)
+                self.sent += self.deliveries.settle(now=self.now, wait=False)
+        except Error as error:
+            # They wait in the outbox, where the next round finds them; the next case must not wait for that.
+            log.warning("pages_left_waiting", extra={"error": type(error).__name__})
+
+    def deliver(self, *, limit: int = 60) -> int:
+        """Send what else waits, urgent messages first, and wait for all of it; return how many messages left.
+
+        A few are claimed at a time and sent side by side, so that a slow provider never holds a lease for longer than
+        the lease lasts, and never holds up the others.
+        """
+        self.sent += self.deliveries.settle(now=self.now)
+        looked = 0
+        while looked < limit and monotonic() - self.began < LONGEST_S:
+            found = self.deliveries.begin(now=self.now, limit=AT_ONCE)
+            left = self.deliveries.settle(now=self.now)
+            looked, self.sent = looked + found, self.sent + left
+            if left == found < AT_ONCE:
+                # All of it left; behind what did not, the person's next way is due at once.
+                break
+        return self.sent
+
+
 def advance(*, now: datetime, only: Sequence[int] | None = None) -> int:
-    """Fire the timers and advance the escalations that are due; return how many."""
-    fired = fire_timers(now=now) if only is None else 0
-    return fired + advance_due(now=now, only=only).advanced
+    """Advance what is due (of the keys `only`) and send what waits; return how many cases and messages that were."""
+    work = Round(now=now)
+    return work.advance(only=only) + work.deliver()
 
 
 def deliver_due(*, now: datetime, limit: int = 60) -> int:
-    """Claim what waits in the outbox, urgent messages first, and send it; return how many left.
-
-    A few are claimed at a time and sent side by side, so that a slow provider never holds a lease for longer than the
-    lease lasts, and never holds up the others.
-    """
-    sent, looked, start = 0, 0, monotonic()
-    while looked < limit and monotonic() - start < LONGEST_S:
-        # A lease counts from its own claim, not from the start of this round.
-        moment = now + timedelta(seconds=int(monotonic() - start))
-        keys = claim_due(now=moment, limit=AT_ONCE)
-        if not keys:
-            break
-        looked += len(keys)
-        sent += deliver_all(keys=keys, now=moment)
-    return sent
+    """Claim what waits in the outbox, urgent messages first, and send it; return how many left."""
+    return Round(now=now).deliver(limit=limit)
 
 
 def deliver_keys(keys: Sequence[int], *, now: datetime) -> int:

@@ -133,6 +133,9 @@ class Escalation(models.Model):
     failures = models.PositiveIntegerField(default=0)
     last_failure = models.CharField(max_length=200, blank=True)
 
+    #: The number of the latest event, for a row that was read under its lock; kept in no column.
+    last_seq: int | None = None
+
     objects = EscalationQuerySet.as_manager()
 
     class Meta:

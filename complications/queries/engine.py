@@ -9,9 +9,13 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, Min, OuterRef
 
+from clinic.lib.prepared import fetch
 from clinic.models import Notification
 from clinic.vocabulary import NotificationStatus
 from complications.models import EngineHeartbeat, Escalation, FollowUp, Timer
+from complications.models.engine import PENDING
+from complications.models.escalation import OPEN
+from complications.vocabulary import FollowUpStatus
 
 #: Seconds: after this without a finished sweep pages turn red; after that the service counts as down.
 STALE_AFTER_S, DOWN_AFTER_S = 30, 60
@@ -83,23 +87,43 @@ def oldest_due(now: datetime) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def next_due(now: datetime) -> datetime | None:
-    """Return when, after `now`, the next of the engine's rows falls due; None when nothing waits."""
-    queued, leased = NotificationStatus.QUEUED.value, NotificationStatus.LEASED.value
-    moments = [
-        Escalation.objects.open().filter(next_due_at__gt=now).aggregate(first=Min("next_due_at"))["first"],
-        Timer.objects.filter(status="pending", due_at__gt=now).aggregate(first=Min("due_at"))["first"],
-        FollowUp.objects.planned().filter(next_look_at__gt=now).aggregate(first=Min("next_look_at"))["first"],
-        Notification.objects.filter(status=queued, due_at__gt=now).aggregate(first=Min("due_at"))["first"],
-        Notification.objects.filter(status=leased, lease_until__gt=now).aggregate(first=Min("lease_until"))["first"],
-    ]
-    return min((moment for moment in moments if moment is not None), default=None)
+@dataclass(frozen=True)
+class Look:
+    """What one look found: the clock, the escalations that are due with the time since which, and when the next row is."""
+
+    now: datetime
+    due: dict[int, datetime]
+    next_at: datetime | None
+
+    @property
+    def idle_s(self) -> float | None:
+        """Seconds from the look until the next of the engine's rows falls due; None when nothing waits."""
+        return None if self.next_at is None else (self.next_at - self.now).total_seconds()
 
 
-def due_escalations(now: datetime) -> dict[int, datetime]:
-    """Return the keys of what is due now, with the time since which it is."""
-    rows = Escalation.objects.due(now).order_by("next_due_at", "id").values_list("pk", "next_due_at")[:100]
-    return {key: at for key, at in rows if at is not None}
+# The states are written out, as the partial indexes name them; statement_timestamp() is one value in all of it.
+_OPEN = ", ".join(f"'{status}'" for status in OPEN)
+_LOOK = f"""
+SELECT statement_timestamp(), due.ids, due.moments, LEAST(
+    (SELECT min(next_due_at) FROM complications_escalation
+     WHERE status IN ({_OPEN}) AND next_due_at > statement_timestamp()),
+    (SELECT min(due_at) FROM complications_timer WHERE status = '{PENDING}' AND due_at > statement_timestamp()),
+    (SELECT min(next_look_at) FROM complications_followup
+     WHERE status = '{FollowUpStatus.PLANNED.value}' AND next_look_at > statement_timestamp()),
+    (SELECT min(due_at) FROM clinic_notification
+     WHERE status = '{NotificationStatus.QUEUED.value}' AND due_at > statement_timestamp()),
+    (SELECT min(lease_until) FROM clinic_notification
+     WHERE status = '{NotificationStatus.LEASED.value}' AND lease_until > statement_timestamp()))
+FROM (SELECT array_agg(id) AS ids, array_agg(next_due_at) AS moments FROM (
+    SELECT id, next_due_at FROM complications_escalation
+    WHERE status IN ({_OPEN}) AND next_due_at <= statement_timestamp() ORDER BY next_due_at, id LIMIT 100) first) due
+"""  # noqa: S608 - constants of our own
+
+
+def look() -> Look:
+    """Return what is due now, the longest due first and at most 100, and when the next row falls due: one statement."""
+    [(now, keys, moments, next_at)] = fetch(_LOOK, [])
+    return Look(now, dict(zip(keys or (), moments or (), strict=True)), next_at)
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
+from typing import ClassVar, Self
 
-from clinic.models import Membership, Procedure, Site, User
-from clinic.queries.contacts import Way, ways_of, ways_of_contact
-from clinic.queries.rota import Rota, read_rota
+from clinic.lib.prepared import Sent, send
+from clinic.models import ContactPoint, Procedure, Site, User
+from clinic.queries.contacts import Way, ask_points, points_of, ways_by, ways_of, ways_of_contact
+from clinic.queries.rota import Rota, ask_rota, read_rota, rota_of
 from clinic.vocabulary import Channel, Post, Role
 from complications.models import Escalation
 from complications.rules.policy import POSTS, RANKED, Policy
-from complications.vocabulary import Pathway
+from complications.vocabulary import EventKind, Pathway
 
 #: Who may take responsibility, by pathway; the spine waits for a surgeon.
 ANSWERING: dict[str, tuple[Role, ...]] = {
@@ -81,19 +84,108 @@ def freeze(site: Site, procedure: Procedure | None, now: datetime, rota: Rota | 
     return {post: [user.pk for user in on_duty(site, post, procedure, now, rota)] for post in POSTS}
 
 
-def reachable(row: Escalation, posts: Sequence[str], now: datetime, rota: Rota | None = None) -> list[Recipient]:
+class Known:
+    """What is asked about whom a case calls at an instant, each question once.
+
+    The engine asks all of it together (`ask`): one round trip instead of one for each question.
+    """
+
+    def __init__(self, row: Escalation, now: datetime) -> None:
+        self._row, self._now = row, now
+        self._asked: dict[str, Sent] = {}
+
+    def ask(self) -> Self:
+        """Send every question; the answers are read where they are needed."""
+        self._asked = {name: ask(self) for name, ask in self._questions.items()}
+        return self
+
+    def _answer(self, name: str) -> Sent:
+        return self._asked.get(name) or self._questions[name](self)
+
+    def _ask_declined(self) -> Sent:
+        return send(_DECLINED, [self._row.pk])
+
+    def _ask_members(self) -> Sent:
+        roles = [str(role) for role in ANSWERING.get(self._row.pathway, ())]
+        return send(_MEMBERS, [self._row.site_id, roles])
+
+    def _ask_links(self) -> Sent:
+        return send(_LINKS, [self._row.pk, self._now])
+
+    def _ask_points(self) -> Sent:
+        row = self._row
+        frozen = {key for keys in row.recipients.values() for key in keys}
+        people = frozen | ({row.procedure.operator_id} if row.procedure else set())
+        return ask_points(row.site, self._now, sorted(people), since=row.opened_at)
+
+    def _ask_rota(self) -> Sent:
+        return ask_rota(self._row.site, self._now)
+
+    _questions: ClassVar[dict[str, Callable[[Known], Sent]]] = {
+        "declined": _ask_declined,
+        "members": _ask_members,
+        "links": _ask_links,
+        "points": _ask_points,
+        "rota": _ask_rota,
+    }
+
+    @cached_property
+    def rota(self) -> Rota:
+        """Who holds what at the site."""
+        return rota_of(self._row.site, self._answer("rota"))
+
+    @cached_property
+    def points(self) -> dict[int, list[ContactPoint]]:
+        """The contact points of whoever holds a post or held one as the case began, by person."""
+        return points_of(self._answer("points"))
+
+    @cached_property
+    def declined(self) -> set[tuple[int, int]]:
+        """Round and user id of whoever said that they cannot come."""
+        return {(turn, user) for turn, user in self._answer("declined").rows()}
+
+    @cached_property
+    def members(self) -> set[int]:
+        """The user ids of everybody at the site who may take responsibility."""
+        return {user for (user,) in self._answer("members").rows()}
+
+    @cached_property
+    def links(self) -> dict[int, str]:
+        """The links that were made at this very instant, by user id; whoever makes one adds it."""
+        return {user: str(public_id) for user, public_id in self._answer("links").rows()}
+
+
+_DECLINED = f"""
+SELECT DISTINCT (data #>> '{{state,round}}')::int, actor_id FROM complications_escalationevent
+WHERE escalation_id = %s::bigint AND kind = '{EventKind.DECLINED.value}' AND actor_id IS NOT NULL
+"""  # noqa: S608 - a constant of our own
+_MEMBERS = """
+SELECT DISTINCT member.user_id FROM clinic_membership member JOIN clinic_user person ON person.id = member.user_id
+WHERE member.site_id = %s::bigint AND member.role = ANY(%s::text[]) AND member.is_active AND person.is_active
+"""
+_LINKS = """
+SELECT user_id, public_id FROM complications_acknowledgelink
+WHERE escalation_id = %s::bigint AND created_at = %s::timestamptz
+"""
+
+
+def reachable(
+    row: Escalation, posts: Sequence[str], now: datetime, rota: Rota | None = None, *, known: Known | None = None
+) -> list[Recipient]:
     """Return who can be reached for `posts`, each person once; the rota of now first, then the one of the opening.
 
     Only active people of this site with an address count, and nobody who is on leave; the backstop contact of the
-    policy always does.
+    policy always does. `known` is what was asked for together.
     """
     policy = Policy(row.policy)
-    rota = rota or read_rota(row.site, now)
+    rota = rota or (known.rota if known else read_rota(row.site, now))
     duty = {post: on_duty(row.site, post, row.procedure, now, rota) for post in posts}
-    kept = _kept({key for post in posts for key in row.recipients.get(post, [])}, rota, now)
+    # The operator was read with the case.
+    there = rota.people | ({row.procedure.operator_id: row.procedure.operator} if row.procedure else {})
+    kept = _kept({key for post in posts for key in row.recipients.get(post, [])}, there, rota, now)
     everybody = {user.pk: user for users in duty.values() for user in users} | kept
     # An address that somebody removes while the case runs still counts where nothing else is left.
-    ways = ways_of(everybody.values(), since=row.opened_at) if everybody else {}
+    ways = ways_by(known.points, everybody.values()) if known else ways_of(everybody.values(), since=row.opened_at)
     found: dict[str, Recipient] = {}
     for post in posts:
         people = [recipient(post, user, ways[user.pk]) for user in duty[post] if ways[user.pk]]
@@ -116,11 +208,11 @@ def reachable(row: Escalation, posts: Sequence[str], now: datetime, rota: Rota |
     return list(found.values())
 
 
-def _kept(keys: Collection[int], rota: Rota, now: datetime) -> dict[int, User]:
+def _kept(keys: Collection[int], known: Mapping[int, User], rota: Rota, now: datetime) -> dict[int, User]:
     """Return, by key, the people of a frozen rota who are still there and not on leave."""
     there = [key for key in keys if not rota.is_away(key, now)]
-    unknown = [key for key in there if key not in rota.people]
-    found = rota.people | ({user.pk: user for user in User.objects.filter(pk__in=unknown)} if unknown else {})
+    unknown = [key for key in there if key not in known]
+    found = {**known, **({user.pk: user for user in User.objects.filter(pk__in=unknown)} if unknown else {})}
     return {key: found[key] for key in there if key in found and found[key].is_active}
 
 
@@ -134,16 +226,6 @@ def recipient(post: str, user: User, ways: Sequence[Way] | None = None) -> Recip
     return Recipient(post, user.get_full_name(), user=user, known=None if ways is None else tuple(ways))
 
 
-def members_who_may_answer(row: Escalation, recipients: Sequence[Recipient]) -> set[int]:
-    """Return the user ids of those who may take responsibility."""
-    users = [one.user.pk for one in recipients if one.user is not None]
-    roles = [str(role) for role in ANSWERING.get(row.pathway, ())]
-    members = Membership.objects.filter(
-        site=row.site, user__in=users, role__in=roles, is_active=True, user__is_active=True
-    )
-    return set(members.values_list("user_id", flat=True))
-
-
 def may_answer(row: Escalation, user: User) -> bool:
     """Return whether this person may take responsibility for the escalation."""
-    return bool(members_who_may_answer(row, [Recipient("", user.get_full_name(), user=user)]))
+    return user.pk in Known(row, row.opened_at).members

@@ -16,7 +16,8 @@ Scene = TypeVar("Scene")
 
 class Dying:
     """Ends the server's side of this process's connection at its n-th boundary: before each statement and each commit,
-    and right after each commit, when nobody can tell the caller any more that it held.
+    and right after each commit, when nobody can tell the caller any more that it held. A statement outside of a
+    transaction is its own commit.
     """
 
     def __init__(self, at: int) -> None:
@@ -46,7 +47,10 @@ class Dying:
     def statement(self, execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
         """Stand between Django and the cursor."""
         self.boundary()
-        return execute(sql, params, many, context)
+        done = execute(sql, params, many, context)
+        if not connection.in_atomic_block:
+            self.boundary()
+        return done
 
     def dying_commit(self) -> Any:
         """Stand before and after each commit."""

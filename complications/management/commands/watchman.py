@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import queue
 import signal
@@ -23,7 +24,7 @@ from complications.actions.clock_jumps import set_back
 from complications.actions.heartbeat import beat
 from complications.actions.sweeping import advance, deliver_due, remind
 from complications.queries.audit_open import OpenAudit, audit_open
-from complications.queries.engine import AUDIT, CLEAN_AUDIT, Overdue, due_escalations, next_due, overdue
+from complications.queries.engine import AUDIT, CLEAN_AUDIT, Overdue, look, overdue
 
 log = logging.getLogger("complications.watchman")
 
@@ -31,6 +32,10 @@ TAKE_OVER_AFTER = timedelta(seconds=5)
 # What was handed over is asked for again after this time; how often everything that is overdue is looked for.
 ASK_AGAIN_S = 0.1
 ROUND_EVERY_S = 1.0
+# A round takes less than this; it is put off while something falls due sooner, but never for longer than ROUND_EVERY_S.
+ROUND_TAKES_S = 0.1
+# So many cases go to one worker at a time: of many that fall due together each worker gets its share.
+MOST_IN_A_BATCH = 25
 AUDIT_EVERY_S = 10.0
 HEARTBEAT_EVERY_S = 60.0
 
@@ -62,12 +67,17 @@ class Publisher(threading.Thread):
         while True:
             keys = self.waiting.get()
             try:
-                app.send_task("complications.advance", args=(keys,), expires=10, retry=False)
+                for start in range(0, len(keys), MOST_IN_A_BATCH):
+                    self.publish(keys[start : start + MOST_IN_A_BATCH])
                 self.pause_s = 2.0
             except Exception as error:
                 self.open_until = monotonic() + self.pause_s
                 self.pause_s = min(self.pause_s * 2, 30.0)
                 log.warning("publish_failed", extra={"error": type(error).__name__, "pause_s": self.pause_s})
+
+    def publish(self, keys: Sequence[int]) -> None:
+        """Hand one batch to Celery; raise what the broker's client raises."""
+        app.send_task("complications.advance", args=(list(keys),), expires=10, retry=False)
 
 
 class Watchman:
@@ -100,16 +110,20 @@ class Watchman:
 
     def look(self) -> float:
         """Publish what is due, take over what is overdue, say that we live; return how long nothing will be due."""
-        now = database_now()
-        due = due_escalations(now)
-        self.publish(due, now)
-        if monotonic() >= self.next_round:
+        began = monotonic()
+        seen = look()
+        self.publish(seen.due, seen.now)
+        if self.may_go_round(seen.idle_s):
             self.next_round = monotonic() + ROUND_EVERY_S
-            self.round(now)
-        longest = ASK_AGAIN_S if due else ROUND_EVERY_S
-        first = next_due(now)
-        # The clock again: what fell due during this look must not wait for the next.
-        return longest if first is None else min(longest, max(0.0, (first - database_now()).total_seconds()))
+            self.round(seen.now)
+        longest = ASK_AGAIN_S if seen.due else ROUND_EVERY_S
+        # Counted from the look: what fell due since then must not wait for the next.
+        return longest if seen.idle_s is None else min(longest, max(0.0, began + seen.idle_s - monotonic()))
+
+    def may_go_round(self, idle_s: float | None) -> bool:
+        """Return whether a round is due, and nothing that falls due within it would have to wait for its end."""
+        late_s = monotonic() - self.next_round
+        return late_s >= ROUND_EVERY_S or (late_s >= 0 and (idle_s is None or idle_s > ROUND_TAKES_S))
 
     def round(self, now: datetime) -> None:
         """Take over what is overdue and say that we live."""
@@ -131,7 +145,7 @@ class Watchman:
     def take_over(self, late: Overdue, now: datetime) -> int:
         """Do what Celery should have done more than five seconds ago, and say so loudly."""
         done = advance(now=now) if late.engine else 0
-        done += deliver_due(now=database_now()) if late.messages or done else 0
+        done += deliver_due(now=database_now()) if late.messages else 0
         done += remind(now=database_now()) if late.follow_ups else 0
         if done:
             self.took_over += done
@@ -222,6 +236,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until told to stop."""
+        # What was imported needs no collecting, and looking through all of it would hold up a page.
+        gc.freeze()
         watchman = Watchman()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: watchman.stopped.set())
