@@ -31,6 +31,8 @@ APART_S = 0.15
 REPORTS = 20
 DRAINED = 300
 OPEN = 100_000
+CLOCKS = ("acknowledgement", "bedside", "imaging_requested", "imaging_done", "imaging_report", "decision", "theatre")
+TOLD = [f"{clock}:{what}" for clock in CLOCKS for what in ("warned", "breached")]
 SENT = """
 SELECT e.id, n.created_at, v.pgh_created_at FROM complications_escalation e
 JOIN clinic_notification n ON n.reference = 'escalation:' || e.public_id
@@ -67,12 +69,12 @@ def handed(owner: psycopg.Connection[tuple[Any, ...]], keys: list[int], since: d
 def measure(keys: list[int], *, apart_s: float = APART_S) -> list[float]:
     """Let a step of each fall due, one after another; return for each page the seconds from due to handed over."""
     with psycopg.connect(owner_url(), autocommit=True) as owner:
-        # Nothing else of theirs falls due meanwhile.
+        # Nothing else of theirs falls due meanwhile: all clocks have been told, or an older case would have more to do.
         owner.execute(
             "UPDATE complications_escalation e SET page_due_at = d.at, next_due_at = d.at, told = %s FROM ("
             "SELECT id, now() + interval '4 s' + (row_number() OVER (ORDER BY id)) * %s * interval '1 s' AS at "
             "FROM complications_escalation WHERE id = ANY(%s)) d WHERE e.id = d.id",
-            [json.dumps([]), apart_s, keys],
+            [json.dumps(TOLD), apart_s, keys],
         )
         due: dict[int, datetime] = dict(
             owner.execute("SELECT id, page_due_at FROM complications_escalation WHERE id = ANY(%s)", [keys])

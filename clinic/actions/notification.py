@@ -85,11 +85,35 @@ def queue_notifications(messages: Sequence[Message], *, by: Actor, now: datetime
     if not messages:
         return 0
     with recording(by=by, now=now):
-        return len(put_out(messages, now=now).rows())
+        return len(put_out(messages, now=now).new())
 
 
-def put_out(messages: Sequence[Message], *, now: datetime) -> Sent:
-    """Write messages into the outbox within the caller's recording; the keys of those that are new come back."""
+@dataclass(frozen=True)
+class Put:
+    """Messages that were written into the outbox."""
+
+    rows: Sequence[Notification]
+    written: Sent
+
+    def new(self) -> list[Notification]:
+        """Return those that were not there yet."""
+        keys = {dedup_key: key for key, dedup_key in self.written.rows()}
+        found = [row for row in self.rows if row.dedup_key in keys]
+        for row in found:
+            row.pk = keys[row.dedup_key]
+        return found
+
+    def leased(self) -> list[Notification]:
+        """Return those of the new ones that the writer sends itself."""
+        return [row for row in self.new() if row.status == NotificationStatus.LEASED.value]
+
+
+def put_out(messages: Sequence[Message], *, now: datetime, hold: bool = False) -> Put:
+    """Write messages into the outbox within the caller's recording.
+
+    With `hold` what is due now is leased to the caller as it is written: who sends it as soon as that is committed need
+    not come back for it, and if they die it leaves when the lease ends, as it would behind any worker.
+    """
     rows = [
         Notification(
             dedup_key=m.dedup_key,
@@ -111,7 +135,10 @@ def put_out(messages: Sequence[Message], *, now: datetime) -> Sent:
         )
         for m in messages
     ]
-    return write(rows)
+    for row in rows:
+        if hold and row.due_at <= now:
+            row.status, row.lease_until, row.attempts = NotificationStatus.LEASED.value, now + LEASE, 1
+    return Put(rows, write(rows))
 
 
 def _address(message: Message) -> str:
@@ -154,9 +181,9 @@ class Deliveries:
     def __init__(self) -> None:
         self.on_their_way: list[Sending] = []
 
-    def begin(self, *, now: datetime, limit: int, reference: str | None = None) -> int:
-        """Lease what is due (of one cause, where `reference` is given) and start it; return how many were found."""
-        messages = lease(now=now, lasts=LEASE, limit=limit, reference=reference)
+    def begin(self, *, now: datetime, limit: int) -> int:
+        """Lease what is due and start it; return how many were found."""
+        messages = lease(now=now, lasts=LEASE, limit=limit)
         self.send(messages)
         return len(messages)
 

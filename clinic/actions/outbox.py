@@ -20,7 +20,7 @@ from clinic.vocabulary import NotificationStatus
 TEST = "contact_test"
 
 _MESSAGE = Joined(Row(Notification, "one"), Row(Site, "site"), Row(User, "person"), Row(ContactPoint, "point"))
-_WRITE = Insert(Notification)
+_WRITE = Insert(Notification, returning=("id", "dedup_key"))
 
 QUEUED, LEASED, SENT, CANCELLED = (
     status.value
@@ -34,7 +34,7 @@ QUEUED, LEASED, SENT, CANCELLED = (
 
 
 def write(rows: Sequence[Notification]) -> Sent:
-    """Write messages; one whose dedup_key is known adds nothing. The keys of those that are new come back."""
+    """Write messages; one whose dedup_key is known adds nothing. Key and dedup_key of each new one come back."""
     return _WRITE.write(rows)
 
 
@@ -63,19 +63,13 @@ LEFT JOIN clinic_contactpoint point ON point.id = one.contact_id
 """
 
 
-def lease(
-    *, now: datetime, lasts: timedelta, limit: int, only: Sequence[int] | None = None, reference: str | None = None
-) -> list[Notification]:
-    """Lease due messages to the caller and return them, urgent ones first; rows that others hold are skipped.
+def lease(*, now: datetime, lasts: timedelta, limit: int, only: Sequence[int] | None = None) -> list[Notification]:
+    """Lease due messages (of the keys `only`) to the caller and return them, urgent ones first.
 
-    `only` are the keys to look at, `reference` the cause.
+    Rows that others hold are skipped.
     """
-    which: str = "TRUE"
-    first: list[object] = []
-    if only is not None:
-        which, first = "id = ANY(%s::bigint[])", [list(only)]
-    elif reference is not None:
-        which, first = "reference = %s::text", [reference]
+    which = "TRUE" if only is None else "id = ANY(%s::bigint[])"
+    first = [] if only is None else [list(only)]
     return [_read(row) for row in fetch(_lease(which), [*first, now, now, limit, now + lasts])]
 
 

@@ -146,8 +146,8 @@ class Insert(Generic[M]):
     defaults of its own) is left to it.
     """
 
-    def __init__(self, model: type[M]) -> None:
-        self.model = model
+    def __init__(self, model: type[M], *, returning: Sequence[str]) -> None:
+        self.model, self.returning = model, returning
 
     @cached_property
     def fields(self) -> list[Any]:
@@ -160,14 +160,14 @@ class Insert(Generic[M]):
         quote = connection.ops.quote_name
         names = ", ".join(quote(field.column) for field in self.fields)
         types = ", ".join(f"{quote(field.column)} {field.db_type(connection)}" for field in self.fields)
-        key = quote(self.model._meta.pk.column or "")
+        back = ", ".join(quote(name) for name in self.returning)
         return (
             f"INSERT INTO {quote(self.model._meta.db_table)} ({names}) "  # noqa: S608 - names of our own
-            f"SELECT {names} FROM json_to_recordset(%s::json) AS sent ({types}) ON CONFLICT DO NOTHING RETURNING {key}"
+            f"SELECT {names} FROM json_to_recordset(%s::json) AS sent ({types}) ON CONFLICT DO NOTHING RETURNING {back}"
         )
 
     def write(self, rows: Sequence[M]) -> Sent:
-        """Insert the rows in their order; the keys of those that are new come back."""
+        """Insert the rows in their order; the columns `returning` of those that are new come back."""
         sent = [{field.column: field.pre_save(row, add=True) for field in self.fields} for row in rows]
         return send(self.statement, [_encode(sent).decode()])
 

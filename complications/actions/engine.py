@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db import DatabaseError, OperationalError
 
 from clinic.actions.audit import Recording, recording
+from clinic.actions.notification import Put
 from clinic.lib.prepared import pipelined
-from clinic.models import User
+from clinic.models import Notification, User
 from complications.actions.drills import end_drill
 from complications.actions.opening import UNANSWERED
 from complications.actions.paging import send, tell_user
@@ -38,36 +39,40 @@ class Swept:
     failed: int = 0
 
 
+class Sender(Protocol):
+    """Whoever sends a case's pages as soon as its step is committed."""
+
+    def is_ready(self) -> bool:
+        """Return whether what the next case writes can be sent at once."""
+
+    def send(self, messages: Sequence[Notification]) -> None:
+        """Send messages that are leased to it; raise nothing that concerns another case."""
+
+
 def advance_due(
-    *,
-    now: datetime,
-    limit: int = 100,
-    only: Sequence[int] | None = None,
-    then: Callable[[str], object] | None = None,
+    *, now: datetime, limit: int = 100, only: Sequence[int] | None = None, sender: Sender | None = None
 ) -> Swept:
     """Advance the escalations that are due (of the keys `only`, where given), each in a transaction of its own.
 
     A row that somebody holds is skipped and found again. One that fails is recorded, pushed forward by a minute and
-    shown, and never stops the others. `then` is called with the reference of each once it is committed; what it raises
-    concerns no case.
+    shown, and never stops the others. What each writes goes to the `sender` once it is committed, else into the outbox.
     """
     advanced = failed = 0
     for key in list(only)[:limit] if only is not None else _due(now, limit):
+        held: list[Put] | None = [] if sender is not None and sender.is_ready() else None
         try:
-            reference = _advance(key, now)
+            advanced += _advance(key, now, held)
         except OperationalError as error:
             # Somebody holds a row, or the database is going away: still due, and found again within seconds.
             failed += 1
             log.warning("escalation_held", extra={"escalation": key, "error": type(error).__name__})
-            continue
         except Exception as error:
             failed += 1
             log.exception("escalation_not_advanced", extra={"escalation": key, "error": type(error).__name__})
             _push_forward(key, error, now)
-            continue
-        advanced += reference is not None
-        if then is not None and reference is not None:
-            then(reference)
+        else:
+            if sender is not None and held:
+                sender.send([message for put in held for message in put.leased()])
     return Swept(advanced, failed)
 
 
@@ -77,21 +82,22 @@ def _due(now: datetime, limit: int) -> list[int]:
 
 
 class _Case(NamedTuple):
-    """A case that is due, locked, with what its acts need."""
+    """A case that is due, locked, with what its acts need; `held` gathers the messages that its caller sends."""
 
     row: Escalation
     now: datetime
     trail: Recording
     known: Known
+    held: list[Put] | None
 
 
-def _advance(key: int, now: datetime) -> str | None:
-    """Do what is due in one case and return its reference; None where nothing is, or somebody holds it."""
+def _advance(key: int, now: datetime, held: list[Put] | None) -> bool:
+    """Do what is due in one case; return whether anything was, and nobody held it."""
     with pipelined(), recording(by=ENGINE, now=now) as trail:
         row = lock_due(key, now)
         if row is None:
-            return None
-        case = _Case(row, now, trail, Known(row, now).ask())
+            return False
+        case = _Case(row, now, trail, Known(row, now).ask(), held)
         for _ in range(MOST_AT_ONCE):
             found = due(row.standing(), now)
             if found is None:
@@ -99,7 +105,7 @@ def _advance(key: int, now: datetime) -> str | None:
             _DO[found.what](case, found)
         if row.status in OPEN and row.next_due_at != next_due(row.standing(), now):
             change(row, now=now)
-    return row.reference
+    return True
 
 
 def _push_forward(key: int, error: Exception, now: datetime) -> None:
@@ -120,7 +126,7 @@ def _push_forward(key: int, error: Exception, now: datetime) -> None:
 
 def _page(case: _Case, found: Due) -> None:
     """Run the step that is due; one that reaches nobody is recorded as skipped and followed at once."""
-    row, now, trail, known = case
+    row, now, trail, known, _ = case
     stands = row.standing()
     if row.is_drill and row.step >= len(stands.policy.ladder(stands.tier, stands.pathway).steps):
         # The backstop was called as well, and had the time until the repeat: a drill ends, a case would never.
@@ -154,11 +160,13 @@ def _send(
     link: bool = True,
     words: Mapping[str, Any] | None = None,
 ) -> list[dict[str, Any]]:
-    return send(case.row, people, kind=kind, key=key, now=case.now, link=link, words=words, known=case.known)
+    row, now, _, known, held = case
+    return send(row, people, kind=kind, key=key, now=now, link=link, words=words, known=known, held=held)
 
 
 def _tell(case: _Case, user: User | None, key: str, words: Mapping[str, Any]) -> None:
-    tell_user(case.row, user, kind="escalation_note", key=key, now=case.now, words=words, known=case.known)
+    row, now, _, known, held = case
+    tell_user(row, user, kind="escalation_note", key=key, now=now, words=words, known=known, held=held)
 
 
 def _but_who_declined(row: Escalation, recipients: list[Recipient], known: Known) -> list[Recipient]:
@@ -170,7 +178,7 @@ def _but_who_declined(row: Escalation, recipients: list[Recipient], known: Known
 
 def _no_arrival(case: _Case, found: Due) -> None:
     """Take the responsibility back from somebody who did not come: paging resumes where it stood."""
-    row, now, trail, _ = case
+    row, now, trail, *_ = case
     gone = row.responsible
     change(row, now=now, status=EscalationStatus.PAGING, page_due_at=now, **UNANSWERED)
     data = {"was": person(gone), "limit": found.at}
@@ -179,7 +187,7 @@ def _no_arrival(case: _Case, found: Due) -> None:
 
 
 def _hand_over_unanswered(case: _Case, found: Due) -> None:
-    row, now, trail, known = case
+    row, now, trail, known, _ = case
     asked = row.hand_over_to
     change(row, now=now, hand_over_to=None, hand_over_due_at=None)
     data = {"asked": person(asked)}
@@ -191,7 +199,7 @@ def _hand_over_unanswered(case: _Case, found: Due) -> None:
 
 
 def _warn(case: _Case, found: Due) -> None:
-    row, now, trail, _ = case
+    row, now, trail, *_ = case
     change(row, now=now, told=[*row.told, f"{found.clock}:warned"])
     data = {"clock": found.clock}
     event = note(row, EventKind.CLOCK_WARNED, by=ENGINE, now=now, trail=trail, data=data)
@@ -201,7 +209,7 @@ def _warn(case: _Case, found: Due) -> None:
 
 def _breach(case: _Case, found: Due) -> None:
     """Mark a breached clock and tell the next level; the one of the acknowledgement is told by the steps themselves."""
-    row, now, trail, known = case
+    row, now, trail, known, _ = case
     change(row, now=now, told=[*row.told, f"{found.clock}:warned", f"{found.clock}:breached"])
     data = {"clock": found.clock, "limit": found.at}
     event = note(row, EventKind.CLOCK_BREACHED, by=ENGINE, now=now, trail=trail, data=data)
@@ -219,7 +227,7 @@ def _breach(case: _Case, found: Due) -> None:
 
 
 def _reexamine(case: _Case, found: Due) -> None:
-    row, now, trail, known = case
+    row, now, trail, known, _ = case
     change(row, now=now, told=[*row.told, "reexamination"])
     event = note(row, EventKind.REEXAMINATION_DUE, by=ENGINE, now=now, trail=trail, data={"due": found.at})
     key = f"e{event.seq}"
@@ -231,7 +239,7 @@ def _reexamine(case: _Case, found: Due) -> None:
 
 def _reexamine_overdue(case: _Case, found: Due) -> None:
     """Nobody looked again: whoever observes is no longer enough, and paging begins anew."""
-    row, now, trail, _ = case
+    row, now, trail, *_ = case
     changes = {"round": row.round + 1, "step": 0, "page_due_at": now, **UNANSWERED, "reexamine_at": None}
     change(row, now=now, status=EscalationStatus.PAGING, **changes)
     note(row, EventKind.UNACKNOWLEDGED, by=ENGINE, now=now, trail=trail, data={"cause": "reexamination_overdue"})

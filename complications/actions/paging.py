@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from clinic.actions.notification import Message, by_every_way, put_out
+from clinic.actions.notification import Message, Put, by_every_way, put_out
 from clinic.lib import prepared
 from clinic.models import User
 from clinic.vocabulary import Channel
@@ -34,10 +34,12 @@ def send(
     due_at: datetime | None = None,
     words: Mapping[str, Any] | None = None,
     known: Known | None = None,
+    held: list[Put] | None = None,
 ) -> list[dict[str, Any]]:
     """Write one message per recipient and channel; `key` (round and step, or the event) makes each of them once.
 
-    `due_at` is when it leaves, where that is not now; `known` is what was asked about the case's people together.
+    `due_at` is when it leaves, where that is not now; `known` is what was asked about the case's people together. What is
+    due now and `held` is leased to the caller, who sends it.
 
     Return [{post, name, channels}]. The words carry site, urgency, reference and link, and no patient data.
     """
@@ -77,7 +79,9 @@ def send(
         )
         messages += by_every_way(message, ways, gap=gap(row), now=now, trusted_only=["link"])
         told.append({"post": one.post, "name": one.name, "channels": [way.channel.value for way in ways]})
-    put_out(messages, now=now)
+    put = put_out(messages, now=now, hold=held is not None)
+    if held is not None:
+        held.append(put)
     return told
 
 
@@ -116,8 +120,9 @@ def tell_user(
     words: Mapping[str, Any],
     urgent: bool = True,
     known: Known | None = None,
+    held: list[Put] | None = None,
 ) -> None:
     """Write a message to one person, if there is one and they can be reached."""
     if user is not None and user.is_active:
         people = [recipient("", user)]
-        send(row, people, kind=kind, key=key, now=now, link=False, urgent=urgent, words=words, known=known)
+        send(row, people, kind=kind, key=key, now=now, link=False, urgent=urgent, words=words, known=known, held=held)

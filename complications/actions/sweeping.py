@@ -10,6 +10,7 @@ from time import monotonic
 from django.db import Error
 
 from clinic.actions.notification import Deliveries, claim_due, deliver_all
+from clinic.models import Notification
 from complications.actions.engine import advance_due
 from complications.actions.follow_up import sweep_unplanned
 from complications.actions.reminders import fire_timers, remind_drafts
@@ -21,6 +22,8 @@ log = logging.getLogger("complications.engine")
 #: them a sweep ends before Celery's limit for a task.
 AT_ONCE = 8
 LONGEST_S = 4
+#: For how long a round sends the pages of its cases itself: their leases count from its beginning.
+READY_S = 2
 
 
 class Round:
@@ -40,17 +43,20 @@ class Round:
         The pages of each leave after its own commit, not behind the others, and a slow provider holds up no case.
         """
         fired = fire_timers(now=self.start) if only is None else 0
-        return fired + advance_due(now=self.start, only=only, then=self._page).advanced
+        return fired + advance_due(now=self.start, only=only, sender=self).advanced
 
-    def _page(self, reference: str) -> None:
+    def is_ready(self) -> bool:
+        """Return whether a further case's pages can be sent at once: not many are on their way, and it is not late."""
+        return len(self.deliveries.on_their_way) < AT_ONCE and monotonic() - self.began < READY_S
+
+    def send(self, messages: Sequence[Notification]) -> None:
+        """Send a case's pages; what a provider holds up is waited for after the last case."""
+        self.deliveries.send(messages)
         try:
             self.sent += self.deliveries.settle(now=self.now, wait=False)
-            if len(self.deliveries.on_their_way) < AT_ONCE:
-                self.deliveries.begin(now=self.now, limit=AT_ONCE, reference=reference)
-                self.sent += self.deliveries.settle(now=self.now, wait=False)
         except Error as error:
-            # They wait in the outbox, where the next round finds them; the next case must not wait for that.
-            log.warning("pages_left_waiting", extra={"error": type(error).__name__})
+            # Their leases end; the next case must not wait for that.
+            log.warning("pages_not_marked", extra={"error": type(error).__name__})
 
     def deliver(self, *, limit: int = 60) -> int:
         """Send what else waits, urgent messages first, and wait for all of it; return how many messages left.
