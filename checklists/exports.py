@@ -21,27 +21,36 @@ _NODES = ", ".join(
 def value(column: str) -> str:
     """Return SQL of an answer's value without words of a person's own.
 
-    Only items of the catalogue that are answered by a choice, a number or a time; of an answer "does not apply" the
-    reason is left out.
+    Items of the catalogue that are answered by a choice, a number or a time; of items that a site added, yes, no and
+    numbers, which hold no words. Of an answer "does not apply" the reason is left out.
     """
     node = "v.item || CASE WHEN v.part = '' THEN '' ELSE '.' || v.part END"
     return (
         f"CASE WHEN jsonb_typeof({column}) = 'object' AND {column} ? 'not_applicable' "
-        f"THEN '{{\"not_applicable\": true}}'::jsonb WHEN {node} = ANY(ARRAY[{_NODES}]) THEN {column} END"
+        f"THEN '{{\"not_applicable\": true}}'::jsonb WHEN {node} = ANY(ARRAY[{_NODES}]) "
+        f"OR jsonb_typeof({column}) IN ('boolean', 'number') THEN {column} END"
     )
 
 
-_OF_A_RUN = (
-    "JOIN checklists_run run ON run.id = v.run_id JOIN checklists_definition definition ON definition.id = "
-    "run.definition_id JOIN clinic_procedure p ON p.id = run.procedure_id JOIN clinic_patient patient ON patient.id = "
-    "p.patient_id"
-)
+def of_a_run(before: str) -> str:
+    """Return the joins of a row of a run; `before` tells of a move `m` whether the row is older than it.
+
+    A row keeps the version on which it was made: a run that was moved later must not change what was exported.
+    """
+    return (
+        "JOIN checklists_run run ON run.id = v.run_id JOIN checklists_definition definition ON definition.id = COALESCE("
+        f"(SELECT m.was_id FROM checklists_runmove m WHERE m.run_id = v.run_id AND {before} ORDER BY m.id LIMIT 1), "
+        "run.definition_id) JOIN clinic_procedure p ON p.id = run.procedure_id "
+        "JOIN clinic_patient patient ON patient.id = p.patient_id"  # noqa: S608 - constants of this file
+    )
+
+
 _RUN = (
     PROCEDURE,
     PATIENT,
     Column("run", "run.public_id", Kind.UUID, source="run.public_id"),
     Column("phase", "run.phase", Kind.CODE, source="run.phase"),
-    Column("definition", "definition.sha256", Kind.CODE, source="SHA-256 of the pinned definition"),
+    Column("definition", "definition.sha256", Kind.CODE, source="SHA-256 of the definition on which the row was made"),
 )
 _KEY = (
     Column("item", "v.item", Kind.CODE, source="item of the definition"),
@@ -67,7 +76,7 @@ EVENTS = Dataset(
     name="events",
     label="Events",
     source="checklists_event",
-    joins=f"{_OF_A_RUN} LEFT JOIN clinic_user actor ON actor.id = v.actor_id",
+    joins=f"{of_a_run('v.seq <= m.last_seq')} LEFT JOIN clinic_user actor ON actor.id = v.actor_id",
     site="p.site_id",
     sequence="v.id",
     record=None,
@@ -98,7 +107,7 @@ ANSWERS = Dataset(
     name="answers",
     label="Answers",
     source="checklists_answerversion",
-    joins=_OF_A_RUN,
+    joins=of_a_run("v.recorded_at <= m.moved_at"),
     site="p.site_id",
     columns=(
         WRITTEN_AT,
@@ -119,7 +128,7 @@ SIGNATURES = Dataset(
     name="signatures",
     label="Signatures",
     source="checklists_signature",
-    joins=f"{_OF_A_RUN} JOIN clinic_user signer ON signer.id = v.user_id "
+    joins=f"{of_a_run('v.signed_at <= m.moved_at')} JOIN clinic_user signer ON signer.id = v.user_id "
     "LEFT JOIN clinic_user witness ON witness.id = v.witnessed_by_id "
     "LEFT JOIN checklists_signature first ON first.id = v.countersigns_id",
     site="p.site_id",

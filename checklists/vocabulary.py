@@ -58,3 +58,12 @@ class PauseKind(StrEnum):
     PAUSED = "paused"
     RESUMED = "resumed"
     CONFIRMED = "confirmed"
+
+
+class DraftStatus(StrEnum):
+    """Where a list in the making stands."""
+
+    OPEN = "open"
+    PROPOSED = "proposed"
+    PUBLISHED = "published"
+    DISCARDED = "discarded"

@@ -76,7 +76,7 @@ class TickSerializer(serializers.ModelSerializer[Event]):
         token: Any = self.context["request"].auth
         if attrs["run"].procedure.site_id != token.site_id:
             raise exceptions.NotFound
-        index = index_of(definitions_around(attrs["run"].pk))
+        index = index_of(definitions_around(attrs["run"]))
         key = key_of(attrs)
         fault = key_fault(index, key) or value_fault(index.nodes[key.node_id], attrs["value"])
         if fault is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import rfc8785
 
@@ -20,15 +20,26 @@ def sha256_of(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(dict(content))).hexdigest()
 
 
-def publish_definitions(
-    *, definitions: Mapping[str, Mapping[str, Any]], by: Actor, now: datetime
-) -> tuple[list[Definition], list[Definition]]:
-    """Publish what is new and return (newly published, already there).
+class Published(NamedTuple):
+    """What became of each list: newly published, already there, or left alone for a version that people approved."""
 
-    Raise Refused `version_published` where a version was published with other content: nothing of the batch is kept.
+    new: list[Definition]
+    known: list[Definition]
+    left: list[Definition]
+
+
+def publish_definitions(
+    *, definitions: Mapping[str, Mapping[str, Any]], by: Actor, now: datetime, over: bool = False
+) -> Published:
+    """Publish what is new of the repository's files.
+
+    Where a version that two people approved is in force, a file's new version is left out (an update of the software must
+    not undo what they decided) unless `over`. Raise Refused `version_published` where a version was published with other content: nothing of the batch is kept.
     """
     new: list[Definition] = []
     known: list[Definition] = []
+    left: list[Definition] = []
+    approved = {row.name: row for row in Definition.objects.newest() if row.authored_by_id is not None}
     with recording(by=by, now=now) as trail:
         for name, content in definitions.items():
             sha256 = sha256_of(content)
@@ -41,6 +52,9 @@ def publish_definitions(
                     )
                 known.append(row)
                 continue
+            if name in approved and not over:
+                left.append(approved[name])
+                continue
             row = Definition.objects.create(
                 name=name,
                 version=content["version"],
@@ -50,7 +64,6 @@ def publish_definitions(
                 sha256=sha256,
                 content=content,
                 published_at=now,
-                published_by=by.user,
             )
             new.append(row)
             trail.add(
@@ -59,4 +72,4 @@ def publish_definitions(
                 subject=f"definition:{row.pk}",
                 data={"name": name, "version": row.version, "sha256": sha256},
             )
-    return new, known
+    return Published(new, known, left)

@@ -173,7 +173,7 @@ def amend_run(
 
     Raise Refused `not_signed` while ticks still do, Invalid where the value would not be accepted.
     """
-    index = index_of(definitions_around(run.pk))
+    index = index_of(definitions_around(run))
     fault = key_fault(index, key) or value_fault(index.nodes[key.node_id], value)
     if fault is not None:
         raise Invalid.field("value", fault.code, fault.detail)
@@ -224,6 +224,7 @@ def lock(run: Run) -> None:
     locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
     run.status, run.revision, run.paused_at = locked.status, locked.revision, locked.paused_at
     run.ask_again_since = locked.ask_again_since
+    run.definition_id, run.moves_around = locked.definition_id, locked.moves_around
 
 
 def bump(run: Run) -> None:

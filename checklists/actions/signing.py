@@ -56,6 +56,9 @@ def sign_phase(
     with recording(by=by, now=now) as trail:
         locked = Run.objects.select_for_update(no_key=True).get(pk=run.pk)
         run.status, run.revision, run.last_seq = locked.status, locked.revision, locked.last_seq
+        run.moves_around = locked.moves_around
+        if locked.definition_id != definition.pk:
+            raise Refused("content_changed", "The list was moved to another version. Read it again, then sign.")
         countersigns = _witnessed_before(run, user, role) if witnessed_by is None else None
         if run.status != RunStatus.OPEN and countersigns is None:
             raise Refused("phase_signed", "This list is signed already. Read it again; corrections are amendments.")

@@ -77,7 +77,9 @@ class Cause(Protocol):
     def recorded_at(self) -> datetime: ...
 
 
-_LOCK = "SELECT status, last_seq, revision FROM checklists_run WHERE id = %s::bigint FOR NO KEY UPDATE"
+_LOCK = """
+SELECT status, last_seq, revision, definition_id, moves_around FROM checklists_run WHERE id = %s::bigint FOR NO KEY UPDATE
+"""
 
 # A statement of its own after the lock: one that waited for the lock inside would read what stood before it waited.
 _READ = """
@@ -118,7 +120,8 @@ _knowns = msgspec.json.Decoder(list[Known])
 
 def lock_run(run: Run) -> None:
     """Lock the run's row to the end of the transaction, and bring `run` up to date with it."""
-    [(run.status, run.last_seq, run.revision)] = fetch(_LOCK, [run.pk])
+    [found] = fetch(_LOCK, [run.pk])
+    run.status, run.last_seq, run.revision, run.definition_id, run.moves_around = found
 
 
 def read_standing(

@@ -105,7 +105,7 @@ def apply_batch(
         items = {event.key.item for event in readable}
         ids = {UUID(event.id) for event in readable} | {event.parent for event in readable if event.parent is not None}
         standing, known = read_standing(run, items, ids)
-        definitions = definitions_around(run.pk)
+        definitions = definitions_around(run)
         before = {key: answer.value for key, answer in standing.items()}
         batch = _Batch(run, index_of(definitions), by, tablet, now, known, standing, before)
         results = [_judge(batch, event) for event in events]

@@ -16,8 +16,8 @@ class DefinitionQuerySet(models.QuerySet["Definition"]):
     """Questions about definitions."""
 
     def newest(self) -> Self:
-        """Return the newest published definition of each name."""
-        return self.order_by("name", "-id").distinct("name")
+        """Return the newest published definition of each name that nobody withdrew: what is opened next."""
+        return self.filter(withdrawal=None).order_by("name", "-id").distinct("name")
 
 
 class Definition(models.Model):
@@ -33,7 +33,10 @@ class Definition(models.Model):
     sha256 = models.CharField(max_length=64, unique=True)
     content = models.JSONField()
     published_at = models.DateTimeField()
-    published_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
+    published_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, null=True, related_name="+", help_text="who approved it; null = the files"
+    )
+    authored_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
 
     objects = DefinitionQuerySet.as_manager()
 
@@ -41,6 +44,13 @@ class Definition(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["name", "version"], name="definition_version_once"),
             one_of("phase", Phase, "definition_phase_known"),
+            # From the repository's files nobody, from a draft two people.
+            models.CheckConstraint(
+                condition=models.Q(published_by=None, authored_by=None)
+                | models.Q(published_by__isnull=False, authored_by__isnull=False)
+                & ~models.Q(published_by=models.F("authored_by")),
+                name="definition_by_two_people",
+            ),
         ]
         triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
 

@@ -20,6 +20,18 @@ RUN_ARROWS: dict[str, frozenset[str]] = {
 }
 
 
+# A run keeps its definition, unless a person moved it under their credential: that row is written before.
+_MOVED = """
+    IF OLD.status <> 'open' OR NOT COALESCE((
+        SELECT was_id = OLD.definition_id AND becomes_id = NEW.definition_id
+        FROM checklists_runmove WHERE run_id = OLD.id ORDER BY id DESC LIMIT 1
+    ), false) THEN
+        RAISE EXCEPTION 'A run keeps its definition; an open one is moved by a signed move.' USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+"""
+
+
 class RunQuerySet(models.QuerySet["Run"]):
     """Questions about runs."""
 
@@ -34,7 +46,7 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One definition for one procedure; it keeps its definition whatever is published later.
+    """One definition for one procedure; it keeps its definition whatever is published later, until a person moves it.
 
     `last_seq` numbers the events of the run; `revision` rises with every change that a reader can see (its ETag).
     """
@@ -48,6 +60,9 @@ class Run(models.Model):
     follow_up = models.UUIDField(null=True, blank=True, unique=True, help_text="the follow-up whose form this is")
     last_seq = models.PositiveIntegerField(default=0)
     revision = models.PositiveIntegerField(default=0)
+    moves_around = models.PositiveIntegerField(
+        default=0, db_default=0, help_text="how often it or another list of its procedure was moved to another version"
+    )
     opened_at = models.DateTimeField()
     opened_by = models.ForeignKey(User, on_delete=models.PROTECT, null=True, related_name="+")
     signed_at = models.DateTimeField(null=True, blank=True)
@@ -85,10 +100,12 @@ class Run(models.Model):
         ]
 
         triggers = [
-            pgtrigger.Protect(
+            pgtrigger.Trigger(
                 name="keeps_its_definition",
                 operation=pgtrigger.Update,
+                when=pgtrigger.Before,
                 condition=pgtrigger.Q(old__definition__df=pgtrigger.F("new__definition")),
+                func=_MOVED,
             ),
             pgtrigger.Protect(
                 name="signed_stays_signed",

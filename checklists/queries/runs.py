@@ -175,7 +175,7 @@ def run_lines(procedure: Procedure, now: datetime, *, with_gate: bool = True) ->
 
 def context_of(run: Run, evaluation: Evaluation) -> dict[str, Any]:
     """Return the answers of other lists that this one's rules read, as far as they count, by key text."""
-    index = index_of(definitions_around(run.pk))
+    index = index_of(definitions_around(run))
     own = {node.id for node in index.of_phase(run.phase)}
     read = {source for source, targets in index.dependents.items() if targets & own and source not in own}
     found: dict[str, Any] = {}

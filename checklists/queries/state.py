@@ -38,9 +38,16 @@ def live_items_of(definitions: tuple[int, ...]) -> frozenset[str]:
     return live_items(index_of(definitions))
 
 
+def definitions_around(run: Run) -> tuple[int, ...]:
+    """Return the definitions of a run and of the six lists of its procedure.
+
+    They change only when a person moves one of these lists to another version, which `moves_around` counts.
+    """
+    return _around(run.pk, run.moves_around)
+
+
 @lru_cache(maxsize=4096)
-def definitions_around(run: int) -> tuple[int, ...]:
-    """Return the definitions of a run and of the six lists of its procedure; a run keeps its own for ever."""
+def _around(run: int, moves: int) -> tuple[int, ...]:
     own = Run.objects.only("definition_id", "procedure_id").get(pk=run)
     rows = Run.objects.filter(procedure=own.procedure_id).of_phases().in_order().values_list("definition_id", flat=True)
     return tuple(dict.fromkeys([*rows, own.definition_id]))
@@ -98,4 +105,4 @@ def load_state(procedure: Procedure, now: datetime, *, open_escalation: bool, ru
 
 def evaluate(run: Run, state: State) -> Evaluation:
     """Return one look at the state through the definitions around a run."""
-    return Evaluation(index_of(definitions_around(run.pk)), state)
+    return Evaluation(index_of(definitions_around(run)), state)

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from checklists.rules.check import BrokenDefinition, check_definition
+from checklists.rules.derived import settle
 from checklists.rules.gates import NOT_ANSWERED
 from checklists.rules.nodes import PHASES
 
 CATALOGUE = Path(__file__).resolve().parent.parent / "catalogue"
 SCHEMA = "checklist-definition/1"
 _INHERITED = ("by", "emergency", "source", "evidence")
-_STRENGTH = ("H0", "H1", "S", "N")
 
 
 def load(folder: Path = CATALOGUE) -> dict[str, dict[str, Any]]:
@@ -137,14 +137,5 @@ def _item(
     ]
     if children:
         item["items"] = children
-    own = _strongest(rule.get("class", "N") for rule in item.get("stop_rules", ()))
-    if item.get("type") == "group":
-        own = _strongest((own, *(child["stop"] for child in children)))
-    item["stop"] = own
-    if children:
-        item["stop_subtree"] = _strongest((own, *(child.get("stop_subtree", child["stop"]) for child in children)))
+    settle(item, phase, order)
     return item
-
-
-def _strongest(classes: Any) -> str:
-    return min((one for one in classes if one in _STRENGTH), key=_STRENGTH.index, default="N")

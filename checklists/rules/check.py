@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,6 +27,8 @@ FACTS = frozenset(
         "site.hold_table_approved", "level.status", "level.region", "patient.sex", "patient.age",
     }
 )  # fmt: skip
+# An argument that can only be meant as an item; other words are facts.
+_ITEM = re.compile(r"[A-Z][A-Z0-9]*-")
 _NEEDED = ("id", "title", "title_tr", "type", "required", "per", "by", "emergency", "source", "evidence")
 
 
@@ -43,7 +46,7 @@ def check_definition(file: str, definition: Mapping[str, Any], known: Mapping[st
     elsewhere = {str(item.get("id")): item for other in known.values() for item in _walk(other["items"])}
     seen: set[str] = set()
     for item in _walk(definition["items"]):
-        _check_item(file, item, elsewhere)
+        check_item(file, item, elsewhere)
         if item["id"] in seen:
             raise BrokenDefinition(file, item["id"], "id", "The id stands twice. Give one of them another id.")
         seen.add(item["id"])
@@ -55,7 +58,8 @@ def _walk(items: Any) -> Iterator[Mapping[str, Any]]:
         yield from _walk(item.get("items", ()))
 
 
-def _check_item(file: str, item: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+def check_item(file: str, item: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raise BrokenDefinition unless the item can be used; `known` are the items of all lists by id."""
     name = str(item.get("id", "without id"))
 
     def broken(field: str, remedy: str) -> BrokenDefinition:
@@ -78,24 +82,38 @@ def _check_item(file: str, item: Mapping[str, Any], known: Mapping[str, Any]) ->
                 "id",
                 f"A sub-item's id starts with {name}. and adds its part.",
             )
-    conditions = [("applies", item["applies"])] if "applies" in item else []
     for rule in item.get("stop_rules", ()):
         if rule.get("class") not in CLASSES:
             raise broken("stop_rules", f"Class {rule.get('class')!r} is not known. Use H0, H1 or S.")
         if not rule.get("because") or not rule.get("because_tr"):
             raise broken("stop_rules", "A rule says why in both languages: because and because_tr.")
-        conditions.append(("stop_rules", rule.get("when")))
     for raised in item.get("raises", ()):
         if raised.get("kind") not in RAISES or not raised.get("code"):
             raise broken("raises", f"Needs a code, and a kind out of: {', '.join(sorted(RAISES))}.")
         if raised["kind"] == "timer" and not {"from", "plus_min", "unless"} <= raised.keys():
             raise broken("raises", "A timer needs from, plus_min and unless.")
-        conditions.append(("raises", raised.get("when")))
-    for field, condition in conditions:
-        _check_condition(condition, lambda remedy, field=field: broken(field, remedy), known, item)
+    check_conditions(file, item, known)
     computed = item.get("computed")
     if computed and computed.get("fn") not in FUNCTIONS:
         raise broken("computed", f"There is no function {computed.get('fn')!r}. Known: {', '.join(sorted(FUNCTIONS))}.")
+
+
+def check_conditions(file: str, item: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Raise BrokenDefinition where a condition of the item cannot be read or refers to what is not there."""
+    name = str(item.get("id", "without id"))
+    conditions = [("applies", item["applies"])] if "applies" in item else []
+    conditions += [("stop_rules", rule.get("when")) for rule in item.get("stop_rules", ())]
+    conditions += [("raises", raised.get("when")) for raised in item.get("raises", ())]
+    for field, condition in conditions:
+
+        def broken(remedy: str, field: str = field) -> BrokenDefinition:
+            return BrokenDefinition(file, name, field, remedy)
+
+        _check_condition(condition, broken, known, item)
+    for argument in (item.get("computed") or {}).get("args", ()):
+        for one in str(argument).split("|"):
+            if _ITEM.match(one) and one not in known:
+                raise BrokenDefinition(file, name, "computed", f"It reads {one}, which is on no list. Mend the id.")
 
 
 def _check_values(item: Mapping[str, Any], broken: Any) -> None:
@@ -132,6 +150,10 @@ def _check_condition(condition: Any, broken: Any, known: Mapping[str, Any], own:
         raise broken(f"Operator {condition.get('op')!r} is not known. Use one of: {', '.join(sorted(OPERATORS))}.")
     if "value" not in condition:
         raise broken("A condition needs a value.")
+    if isinstance(condition["value"], (list, Mapping)) and set(condition["value"]) != {"catalogue"}:
+        raise broken('A condition compares with one value, or with {"catalogue": "<name of a limit>"}.')
+    if condition["op"] == "exists" and not isinstance(condition["value"], bool):
+        raise broken("exists asks for true or false.")
     for name in references(condition):
         if name.startswith("fact:"):
             if name.removeprefix("fact:") not in FACTS:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from clinic.vocabulary import Role
+from tests.checklists.test_moving import Case
 from tests.exporting import Pulled, pull, puller, settle
 from tests.make import make_site, make_user
 from tests.make_checklists import answer, make_case, publish_catalogue
@@ -49,3 +50,22 @@ def test_answers_name_the_definition_that_they_answer() -> None:
     assert {row["value"] for row in rows if row["item"] == "PRE-PAI-01"} == {"7"}
     assert {len(row["definition"]) for row in rows} == {64}
     assert {row["phase"] for row in rows} == {"pre"}
+
+
+def test_a_row_keeps_the_version_on_which_it_was_made_when_its_run_is_moved() -> None:
+    case = Case()
+    settle()
+    client = puller(make_user(case.site, Role.ADMINISTRATOR))
+
+    def versions(dataset: str) -> set[str]:
+        rows = pull(client, dataset, phase="pre", format="ndjson").rows
+        return {row["definition"] for row in rows if row["value"] is not None}
+
+    before = {dataset: versions(dataset) for dataset in ("events", "answers")}
+    case.move()
+    settle()
+    assert before == {"events": {case.old.sha256}, "answers": {case.old.sha256}}
+    assert {dataset: versions(dataset) for dataset in before} == before
+    answer(case.run, {"PRE-NEW-01||||": 2}, by=case.nurse)
+    settle()
+    assert versions("events") == {case.old.sha256, case.new.sha256}

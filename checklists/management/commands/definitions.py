@@ -23,6 +23,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the two acts and the folder."""
         parser.add_argument("act", choices=["check", "publish"])
+        parser.add_argument(
+            "--over", action="store_true", help="publish also over versions that two people of the service approved"
+        )
         parser.add_argument("--folder", type=Path, default=CATALOGUE, help="another catalogue folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,9 +39,13 @@ class Command(BaseCommand):
             return
         actor = Actor(user=None, role="definitions", via=Via.COMMAND.value)
         try:
-            new, known = publish_definitions(definitions=definitions, by=actor, now=database_now())
+            new, known, left = publish_definitions(
+                definitions=definitions, by=actor, now=database_now(), over=options["over"]
+            )
         except Problem as problem:
             raise CommandError(f"Nothing was published. {problem.detail}") from problem
         for row in new:
             self.stdout.write(f"published {row.name} {row.version} {row.sha256}")
+        for row in left:
+            self.stdout.write(f"left alone {row.name} {row.version}, which two people approved (--over publishes)")
         self.stdout.write(f"{len(new)} lists published, {len(known)} already there.")
