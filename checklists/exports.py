@@ -38,10 +38,11 @@ def of_a_run(before: str) -> str:
     A row keeps the version on which it was made: a run that was moved later must not change what was exported.
     """
     return (
-        "JOIN checklists_run run ON run.id = v.run_id JOIN checklists_definition definition ON definition.id = COALESCE("
+        "JOIN checklists_run run ON run.id = v.run_id JOIN checklists_definition definition "  # noqa: S608 - constants
+        "ON definition.id = COALESCE("
         f"(SELECT m.was_id FROM checklists_runmove m WHERE m.run_id = v.run_id AND {before} ORDER BY m.id LIMIT 1), "
         "run.definition_id) JOIN clinic_procedure p ON p.id = run.procedure_id "
-        "JOIN clinic_patient patient ON patient.id = p.patient_id"  # noqa: S608 - constants of this file
+        "JOIN clinic_patient patient ON patient.id = p.patient_id"
     )
 
 

@@ -36,7 +36,14 @@ def refused_by(faults: Sequence[BrokenDefinition], detail: str) -> Invalid:
 
 
 def open_draft(
-    *, name: str, content: Mapping[str, Any], base: Definition | None, note: str, by: Actor, now: datetime
+    *,
+    name: str,
+    content: Mapping[str, Any],
+    base: Definition | None,
+    note: str,
+    by: Actor,
+    now: datetime,
+    report: Sequence[Mapping[str, str]] = (),
 ) -> Draft:
     """Begin a draft of a list with its first version. Raise Refused `draft_in_work` where one is being worked on."""
     if not NAME.match(name):
@@ -55,12 +62,19 @@ def open_draft(
             subject=f"draft:{draft.public_id}",
             data={"name": name, "base": base.sha256 if base else None},
         )
-        save_draft(draft=draft, content=content, number=0, note=note, by=by, now=now)
+        save_draft(draft=draft, content=content, number=0, note=note, by=by, now=now, report=report)
     return draft
 
 
 def save_draft(
-    *, draft: Draft, content: Mapping[str, Any], number: int, note: str, by: Actor, now: datetime
+    *,
+    draft: Draft,
+    content: Mapping[str, Any],
+    number: int,
+    note: str,
+    by: Actor,
+    now: datetime,
+    report: Sequence[Mapping[str, str]] = (),
 ) -> DraftVersion:
     """Keep what a draft says now as a version of its own; unfinished content is kept too.
 
@@ -87,6 +101,7 @@ def save_draft(
             content=kept,
             sha256=sha256_of(kept),
             note=note[:500],
+            report=list(report),
             saved_by=_person(by),
             saved_at=now,
         )

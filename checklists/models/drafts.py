@@ -120,6 +120,7 @@ class DraftVersion(models.Model):
     content = models.JSONField()
     sha256 = models.CharField(max_length=64)
     note = models.CharField(max_length=500, blank=True)
+    report = models.JSONField(default=list, help_text="what a questionnaire said that could not be represented")
     saved_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     saved_at = models.DateTimeField()
 
