@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checklists', '0006_defs'),
+        ('checklists', '0007_defs'),
     ]
 
     operations = [

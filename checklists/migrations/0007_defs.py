@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('checklists', '0005_fewer_indexes'),
+        ('checklists', '0006_statements'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
