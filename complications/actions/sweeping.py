@@ -30,7 +30,10 @@ class Round:
     """What one task does: cases that are due, each followed at once by its pages, then whatever else waits."""
 
     def __init__(self, *, now: datetime) -> None:
-        self.start, self.began, self.deliveries, self.sent = now, monotonic(), Deliveries(), 0
+        self.start, self.began = now, monotonic()
+        self.deliveries = Deliveries()
+        self.begun = self.sent = 0
+        self.left_waiting = False
 
     @property
     def now(self) -> datetime:
@@ -47,16 +50,24 @@ class Round:
 
     def is_ready(self) -> bool:
         """Return whether a further case's pages can be sent at once: not many are on their way, and it is not late."""
-        return len(self.deliveries.on_their_way) < AT_ONCE and monotonic() - self.began < READY_S
+        ready = len(self.deliveries.on_their_way) < AT_ONCE and monotonic() - self.began < READY_S
+        self.left_waiting |= not ready
+        return ready
 
     def send(self, messages: Sequence[Notification]) -> None:
         """Send a case's pages; what a provider holds up is waited for after the last case."""
+        self.begun += len(messages)
         self.deliveries.send(messages)
         try:
             self.sent += self.deliveries.settle(now=self.now, wait=False)
         except Error as error:
             # Their leases end; the next case must not wait for that.
             log.warning("pages_not_marked", extra={"error": type(error).__name__})
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything that the cases wrote has left: behind what did not, another way may be due at once."""
+        return self.begun == self.sent and not self.left_waiting
 
     def deliver(self, *, limit: int = 60) -> int:
         """Send what else waits, urgent messages first, and wait for all of it; return how many messages left.
@@ -77,9 +88,13 @@ class Round:
 
 
 def advance(*, now: datetime, only: Sequence[int] | None = None) -> int:
-    """Advance what is due (of the keys `only`) and send what waits; return how many cases and messages that were."""
+    """Advance what is due (of the keys `only`) and send what waits; return how many cases and messages that were.
+
+    With `only` no other's messages are looked for, once those of these cases have left: that is for the sweep.
+    """
     work = Round(now=now)
-    return work.advance(only=only) + work.deliver()
+    done = work.advance(only=only)
+    return done + (work.sent if only is not None and work.is_done else work.deliver())
 
 
 def deliver_due(*, now: datetime, limit: int = 60) -> int:

@@ -6,9 +6,10 @@ import gc
 import logging
 import queue
 import signal
+import sys
 import threading
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any
@@ -29,11 +30,12 @@ from complications.queries.engine import AUDIT, CLEAN_AUDIT, Overdue, look, over
 log = logging.getLogger("complications.watchman")
 
 TAKE_OVER_AFTER = timedelta(seconds=5)
-# What was handed over is asked for again after this time; how often everything that is overdue is looked for.
+# How soon is looked again: what was handed over, anything else.
 ASK_AGAIN_S = 0.1
+LOOK_EVERY_S = 1.0
+# How often everything that is overdue is looked for. After this without a look the rounds no longer say that we live.
 ROUND_EVERY_S = 1.0
-# A round takes less than this; it is put off while something falls due sooner, but never for longer than ROUND_EVERY_S.
-ROUND_TAKES_S = 0.1
+SILENT_AFTER_S = 5.0
 # So many cases go to one worker at a time: of many that fall due together each worker gets its share.
 MOST_IN_A_BATCH = 25
 AUDIT_EVERY_S = 10.0
@@ -80,24 +82,44 @@ class Publisher(threading.Thread):
         app.send_task("complications.advance", args=(list(keys),), expires=10, retry=False)
 
 
+class Beside(threading.Thread):
+    """Does one thing again and again beside the looks, on a connection of its own: no page waits for it."""
+
+    def __init__(self, name: str, work: Callable[[], object], *, every_s: float, stopped: threading.Event) -> None:
+        super().__init__(name=name, daemon=True)
+        self.work, self.every_s, self.stopped = work, every_s, stopped
+
+    def run(self) -> None:
+        """Work until the process ends; survive a lost database."""
+        pause_s = 0.0
+        while not self.stopped.wait(pause_s):
+            pause_s = self.every_s
+            try:
+                self.work()
+            except (DatabaseError, InterfaceError, psycopg.Error) as error:
+                log.error("database_lost", extra={"error": type(error).__name__, "in": self.name})
+                connection.close()
+        connection.close()
+
+
 class Watchman:
-    """One look after another until it is told to stop."""
+    """One look after another until it is told to stop; beside them what is late is taken over, and all is audited."""
 
     def __init__(self) -> None:
         self.stopped = threading.Event()
         self.publisher = Publisher()
         self.published: dict[int, datetime] = {}
         self.took_over = 0
-        self.next_audit = 0.0
-        self.auditing: threading.Thread | None = None
+        self.looked = monotonic()
         self.next_heartbeat = 0.0
         self.found = ""
-        self.next_round = 0.0
         self.listener: psycopg.Connection[Any] | None = None
 
     def run(self) -> None:
         """Look, sleep until something is due or a report commits, look again; survive a lost database."""
         self.publisher.start()
+        Beside("round", self.round, every_s=ROUND_EVERY_S, stopped=self.stopped).start()
+        Beside("audit", self.audit, every_s=AUDIT_EVERY_S, stopped=self.stopped).start()
         while not self.stopped.is_set():
             try:
                 self.sleep(self.look())
@@ -109,33 +131,24 @@ class Watchman:
         self.hang_up()
 
     def look(self) -> float:
-        """Publish what is due, take over what is overdue, say that we live; return how long nothing will be due."""
-        began = monotonic()
+        """Publish what is due; return how long nothing will be."""
+        self.looked = began = monotonic()
         seen = look()
-        self.publish(seen.due, seen.now)
-        if self.may_go_round(seen.idle_s):
-            self.next_round = monotonic() + ROUND_EVERY_S
-            self.round(seen.now)
-        longest = ASK_AGAIN_S if seen.due else ROUND_EVERY_S
+        self.publish(seen.due)
+        longest = ASK_AGAIN_S if seen.due else LOOK_EVERY_S
         # Counted from the look: what fell due since then must not wait for the next.
         return longest if seen.idle_s is None else min(longest, max(0.0, began + seen.idle_s - monotonic()))
 
-    def may_go_round(self, idle_s: float | None) -> bool:
-        """Return whether a round is due, and nothing that falls due within it would have to wait for its end."""
-        late_s = monotonic() - self.next_round
-        return late_s >= ROUND_EVERY_S or (late_s >= 0 and (idle_s is None or idle_s > ROUND_TAKES_S))
-
-    def round(self, now: datetime) -> None:
-        """Take over what is overdue and say that we live."""
+    def round(self) -> None:
+        """Take over what is overdue, and say that we live: both this thread and the one that looks."""
+        now = database_now()
         set_back(now=now)
         late = overdue(now - TAKE_OVER_AFTER)
         done = self.take_over(late, now) if late.any else 0
-        beat(name="watchman", now=database_now(), took_over=done)
-        if monotonic() >= self.next_audit:
-            self.next_audit = monotonic() + AUDIT_EVERY_S
-            self.audit_aside()
+        if monotonic() - self.looked < SILENT_AFTER_S:
+            beat(name="watchman", now=database_now(), took_over=done)
 
-    def publish(self, due: dict[int, datetime], now: datetime) -> None:
+    def publish(self, due: dict[int, datetime]) -> None:
         """Hand to Celery what has not been handed over yet for the same due time."""
         fresh = [key for key, at in due.items() if self.published.get(key) != at]
         if fresh and self.publisher.offer(fresh):
@@ -164,20 +177,6 @@ class Watchman:
         if self.listener is not None:
             self.listener.close()
             self.listener = None
-
-    def audit_aside(self) -> None:
-        """Audit in a thread of its own: with very many open cases it takes half a second, and no page waits for it."""
-        if self.auditing is None or not self.auditing.is_alive():
-            self.auditing = threading.Thread(target=self._audit_and_close, name="audit", daemon=True)
-            self.auditing.start()
-
-    def _audit_and_close(self) -> None:
-        try:
-            self.audit()
-        except (DatabaseError, InterfaceError, psycopg.Error) as error:
-            log.error("audit_failed", extra={"error": type(error).__name__})
-        finally:
-            connection.close()
 
     def audit(self) -> OpenAudit:
         """Look at all that is open, keep what was found, and tell the outside world only when all of it is well."""
@@ -238,6 +237,8 @@ class Command(BaseCommand):
         """Run until told to stop."""
         # What was imported needs no collecting, and looking through all of it would hold up a page.
         gc.freeze()
+        # Whoever looks does not wait for long behind whoever goes round.
+        sys.setswitchinterval(0.001)
         watchman = Watchman()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: watchman.stopped.set())
