@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -83,17 +84,26 @@ def _back(request: HttpRequest, public_id: UUID, problem: Problem | None, done: 
     return HttpResponseRedirect(reverse("page-escalation", args=[public_id]))
 
 
-@require_POST
-def acknowledgement(request: HttpRequest, public_id: UUID) -> HttpResponse:
-    """Take responsibility with the minutes of the button that was touched; there is no default."""
+def _act(request: HttpRequest, public_id: UUID, do: Callable[[Caller, Escalation], object], done: str) -> HttpResponse:
+    """Do one act on a case and go back to its page; raise NotFound for a case that the caller may not see."""
     caller: Caller = request.caller  # type: ignore[attr-defined]
     row = access_escalation(caller, public_id)
     problem: Problem | None = None
     try:
-        acknowledge(escalation=row, eta_minutes=_minutes(request), by=caller.actor(), now=database_now())
+        do(caller, row)
     except Problem as refusal:
         problem = refusal
-    return _back(request, public_id, problem, _("You have it. The ward has been told."))
+    return _back(request, public_id, problem, done)
+
+
+@require_POST
+def acknowledgement(request: HttpRequest, public_id: UUID) -> HttpResponse:
+    """Take responsibility with the minutes of the button that was touched; there is no default."""
+
+    def do(caller: Caller, row: Escalation) -> None:
+        acknowledge(escalation=row, eta_minutes=_minutes(request), by=caller.actor(), now=database_now())
+
+    return _act(request, public_id, do, _("You have it. The ward has been told."))
 
 
 def _minutes(request: HttpRequest) -> int:
@@ -106,88 +116,69 @@ def _minutes(request: HttpRequest) -> int:
 @require_POST
 def arrival(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Record that the surgeon is at the bedside; the ward may do it for them."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    row = access_escalation(caller, public_id)
-    problem: Problem | None = None
-    try:
+
+    def do(caller: Caller, row: Escalation) -> None:
         arrive(escalation=row, by=caller.actor(), now=database_now())
-    except Problem as refusal:
-        problem = refusal
-    return _back(request, public_id, problem, _("Recorded: at the bedside."))
+
+    return _act(request, public_id, do, _("Recorded: at the bedside."))
 
 
 @require_POST
 def handover(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Ask another surgeon to take over."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    row = access_escalation(caller, public_id)
-    problem: Problem | None = None
-    try:
+
+    def do(caller: Caller, row: Escalation) -> None:
         to = access_colleague(caller, request.POST.get("to", ""))
         hand_over(escalation=row, to=to, by=caller.actor(), now=database_now())
-    except Problem as refusal:
-        problem = refusal
-    return _back(request, public_id, problem, _("Asked. Until they accept, you stay responsible."))
+
+    return _act(request, public_id, do, _("Asked. Until they accept, you stay responsible."))
 
 
 @require_POST
 def declining(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Say that one cannot come: the next step pages at once."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    row = access_escalation(caller, public_id)
-    problem: Problem | None = None
-    try:
+
+    def do(caller: Caller, row: Escalation) -> None:
         decline(escalation=row, by=caller.actor(), now=database_now())
-    except Problem as refusal:
-        problem = refusal
-    return _back(request, public_id, problem, _("Noted. The next ones are being paged now."))
+
+    return _act(request, public_id, do, _("Noted. The next ones are being paged now."))
 
 
 @require_POST
 def raising(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Raise the case to a more urgent tier, with the reason."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    row = access_escalation(caller, public_id)
-    problem: Problem | None = None
-    try:
-        tier = request.POST.get("tier", "")
+
+    def do(caller: Caller, row: Escalation) -> None:
+        tier, reason = request.POST.get("tier", ""), request.POST.get("reason", "")
         if tier not in set(Tier):
             raise Invalid.field("tier", "not_a_choice", _("Say how urgent it is."))
-        reason = request.POST.get("reason", "")
         raise_tier(escalation=row, tier=Tier(tier), reason=reason, by=caller.actor(), now=database_now())
-    except Problem as refusal:
-        problem = refusal
-    return _back(request, public_id, problem, _("Raised. Paging began anew."))
+
+    return _act(request, public_id, do, _("Raised. Paging began anew."))
 
 
 @require_POST
 def error(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Withdraw a case that should not have been raised, with the reason."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    row = access_escalation(caller, public_id)
-    problem: Problem | None = None
-    try:
+
+    def do(caller: Caller, row: Escalation) -> None:
         reason = request.POST.get("reason", "")
         raise_in_error(escalation=row, reason=reason, by=caller.actor(), now=database_now())
-    except Problem as refusal:
-        problem = refusal
-    return _back(request, public_id, problem, _("Withdrawn. It stays in the record."))
+
+    return _act(request, public_id, do, _("Withdrawn. It stays in the record."))
 
 
 @require_POST
 def milestone(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Record a time on the way: now."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    row = access_escalation(caller, public_id)
-    problem: Problem | None = None
-    try:
+
+    def do(caller: Caller, row: Escalation) -> None:
         kind = request.POST.get("kind", "")
         if kind not in set(Milestone):
             raise Invalid.field("kind", "not_a_choice", _("There is no such step."))
         record_milestone(escalation=row, kind=Milestone(kind), at=None, by=caller.actor(), now=database_now())
-    except Problem as refusal:
-        problem = refusal
-    return _back(request, public_id, problem, _("Recorded."))
+
+    return _act(request, public_id, do, _("Recorded."))
 
 
 def examination(request: HttpRequest, public_id: UUID) -> HttpResponse:
