@@ -132,12 +132,12 @@ class Watchman:
 
     def look(self) -> float:
         """Publish what is due; return how long nothing will be."""
-        self.looked = began = monotonic()
         seen = look()
+        # Counted from the answer: counted from the question it would wake up a little early, and look twice.
+        self.looked = monotonic()
         self.publish(seen.due)
         longest = ASK_AGAIN_S if seen.due else LOOK_EVERY_S
-        # Counted from the look: what fell due since then must not wait for the next.
-        return longest if seen.idle_s is None else min(longest, max(0.0, began + seen.idle_s - monotonic()))
+        return longest if seen.idle_s is None else min(longest, max(0.0, self.looked + seen.idle_s - monotonic()))
 
     def round(self) -> None:
         """Take over what is overdue, and say that we live: both this thread and the one that looks."""
