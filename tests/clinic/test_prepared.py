@@ -13,13 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from clinic.access import find_token
+from clinic.actions.outbox import write
 from clinic.actions.tokens import create_token
 from clinic.lib.canonical import canonical
 from clinic.lib.clock import database_now
-from clinic.lib.prepared import Row, fetch
-from clinic.models import ApiToken, Patient, Procedure, Site, User
+from clinic.lib.prepared import Row, fetch, update
+from clinic.models import ApiToken, ContactPoint, Notification, Patient, Procedure, Site, User
 from clinic.vocabulary import Role
-from tests.make import make_actor, make_procedure, make_site, make_user
+from tests.make import make_actor, make_contact, make_procedure, make_site, make_user
 from tests.waiting import eventually
 
 NUMBER_MOST = 2**53 - 1
@@ -42,10 +43,12 @@ def test_what_has_no_canonical_form_is_refused_as_before(value: Any) -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("model", [Procedure, Patient, Site, User, ApiToken])
+@pytest.mark.parametrize("model", [Procedure, Patient, Site, User, ApiToken, ContactPoint, Notification])
 def test_a_prepared_row_is_what_the_orm_loads(model: type[models.Model]) -> None:
     site = make_site()
     make_procedure(site)
+    make_contact(make_user(site), "email", "one@example.org")
+    write([a_message(site)])
     create_token(user=make_user(site), site=site, scopes=["read"], days=1, name="", by=make_actor(), now=database_now())
     row = Row(model, "one")
     statement = f"SELECT {row.columns} FROM {model._meta.db_table} one ORDER BY id"  # noqa: S608 - names only
@@ -54,6 +57,43 @@ def test_a_prepared_row_is_what_the_orm_loads(model: type[models.Model]) -> None
     assert loaded
     assert [vars_of(one) for one in read] == [vars_of(one) for one in loaded]
     assert not any(one._state.adding for one in read)
+
+
+def a_message(site: Site, **fields: Any) -> Notification:
+    """A message with something in every kind of column."""
+    now = database_now()
+    context = {"word": 'İğne “€” \\ "', "number": 1.5, "nothing": None, "list": [1, {"a": True}]}
+    values: dict[str, Any] = {
+        "kind": "test",
+        "channel": "email",
+        "dedup_key": "one",
+        "reference": "escalation:1",
+        "language": "tr",
+    }
+    values |= {"recipient": make_user(site), "urgent": True, "rank": 2, "created_at": now, "due_at": now, **fields}
+    return Notification(site=site, context=context, **values)
+
+
+@pytest.mark.django_db
+def test_rows_are_inserted_together_as_the_orm_would_and_a_known_one_adds_nothing() -> None:
+    site = make_site()
+    rows = [a_message(site), a_message(site, dedup_key="two", lease_until=database_now(), attempts=3)]
+    written = write(rows).rows()
+    assert [key for _, key in written] == ["one", "two"]
+    for row, (pk, _) in zip(rows, written, strict=True):
+        row.pk = pk
+        assert vars_of(Notification.objects.get(pk=pk)) == vars_of(row)
+    assert write([a_message(site, dedup_key="two")]).rows() == []
+
+
+@pytest.mark.django_db
+def test_an_update_writes_the_named_columns_only() -> None:
+    site = make_site()
+    before = vars_of(site)
+    site.phone_list, site.time_scale, site.name = [{"name": "Ward", "number": "1"}], 7, "never"
+    update(site, ["phone_list", "time_scale"])
+    after = vars_of(Site.objects.get(pk=site.pk))
+    assert after == {**before, "phone_list": site.phone_list, "time_scale": 7}
 
 
 def vars_of(row: models.Model) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from clinic.lib.clock import database_now
 from clinic.lib.prepared import fetch, pipelined, send, update
 from clinic.models import Notification, Site
 from complications.actions.engine import advance_due
+from complications.actions.standing import lock_due
 from complications.actions.sweeping import advance, deliver_due
 from complications.models import Escalation, EscalationEvent
 from complications.queries.engine import look
@@ -158,6 +159,22 @@ def test_a_way_for_later_stays_in_the_outbox(settings: Any) -> None:
         advance(now=now, only=[row.pk])
     ways = Notification.objects.filter(reference=row.reference, recipient=ward.first).order_by("rank")
     assert list(ways.values_list("channel", "status")) == [("sms", "sent"), ("email", "queued")]
+
+
+def test_a_case_that_is_locked_is_what_the_orm_loads_with_its_people() -> None:
+    now = database_now()
+    ward = make_ward(now)
+    row = make_escalation(ward, now)
+    Escalation.objects.filter(pk=row.pk).update(hand_over_to=ward.second, hand_over_due_at=now, told=["bedside:warned"])
+    with transaction.atomic():
+        read = lock_due(row.pk, now)
+    assert read is not None
+    loaded = Escalation.objects.get(pk=row.pk)
+    names = [field.attname for field in Escalation._meta.concrete_fields]
+    assert [getattr(read, name) for name in names] == [getattr(loaded, name) for name in names]
+    assert (read.site, read.procedure, read.case.operator) == (ward.site, ward.procedure, ward.operator)
+    assert (read.responsible, read.hand_over_to, read.opened_by) == (None, ward.second, ward.nurse)
+    assert read.last_seq == 1
 
 
 # --- statements in a pipeline
