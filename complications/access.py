@@ -6,7 +6,7 @@ from uuid import UUID
 
 from clinic.access import Caller
 from clinic.lib.problems import NotFound
-from complications.models import Complication, Drill, Escalation, FollowUp
+from complications.models import Complication, Drill, DrillPlan, Escalation, FollowUp
 
 
 def access_complication(caller: Caller, public_id: UUID | str) -> Complication:
@@ -38,6 +38,14 @@ def access_drill(caller: Caller, public_id: UUID | str) -> Drill:
     if drill is None:
         raise NotFound
     return drill
+
+
+def access_drill_plan(caller: Caller, public_id: UUID | str) -> DrillPlan:
+    """Return a plan of the caller's site, an ended one too; raise NotFound otherwise."""
+    plan = DrillPlan.objects.at_site(caller.place).filter(public_id=public_id).select_related("site").first()
+    if plan is None:
+        raise NotFound
+    return plan
 
 
 def access_follow_up(caller: Caller, public_id: UUID | str) -> FollowUp:

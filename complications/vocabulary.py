@@ -209,6 +209,23 @@ class EventKind(StrEnum):
     ENGINE_FAILED = "engine_failed"
 
 
+class DrillEvery(StrEnum):
+    """How often a planned drill runs; a quarter's is in January, April, July and October."""
+
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+
+
+class DrillMiss(StrEnum):
+    """Why a planned drill did not begin in its window."""
+
+    NO_ENGINE = "no_engine"
+    CASE_OPEN = "case_open"
+    DRILL_RUNNING = "drill_running"
+    FAILED = "failed"
+
+
 class FollowUpStatus(StrEnum):
     """Where a planned follow-up stands."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from checklists.models import Run
@@ -30,10 +30,11 @@ from clinic.models import (
     User,
 )
 from clinic.vocabulary import Role
+from complications.actions.drill_plans import set_drill_plan
 from complications.actions.drills import start_drill
 from complications.actions.follow_up import plan_follow_ups
-from complications.models import Complication, Escalation, FollowUp
-from complications.vocabulary import Pathway, Tier
+from complications.models import Complication, DrillPlan, Escalation, FollowUp
+from complications.vocabulary import DrillEvery, Pathway, Tier
 from tests.make import (
     make_actor,
     make_contact,
@@ -198,6 +199,19 @@ def _drill(place: Place) -> Escalation:
 ARGUMENTS |= {
     name: lambda place: {"public_id": place["drill"].public_id}
     for name in ("api-drill", "api-drill-end", "page-drill", "page-drill-end")
+}
+
+
+@record("plan")
+def _plan(place: Place) -> DrillPlan:
+    by = make_actor(place.people["administrator"])
+    when = {"every": DrillEvery.MONTH, "weekday": 1, "week": 2, "begin": time(10), "end": time(15)}
+    kind = {"tier": Tier.T0, "pathway": Pathway.SPINE, "announced": False}
+    return set_drill_plan(site=place.site, by=by, now=database_now(), **when, **kind)  # type: ignore[arg-type]
+
+
+ARGUMENTS |= {
+    name: lambda place: {"public_id": place["plan"].public_id} for name in ("api-drill-plan-end", "page-drill-plan-end")
 }
 
 

@@ -7,11 +7,9 @@ from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
 from clinic.actions.audit import recording
-from clinic.actions.notification import Message, queue_notifications
-from clinic.models import Actor, Membership, Notification, Site, User
-from clinic.vocabulary import Role
+from clinic.models import Actor, Notification, Site
+from complications.actions.administrators import tell_administrators
 from complications.queries.coverage import Coverage, check_coverage
-from complications.queries.recipients import reached_by
 
 log = logging.getLogger("complications.coverage")
 
@@ -46,35 +44,16 @@ def _check(site: Site, now: datetime) -> int:
 
 def _tell(found: Coverage, reference: str, now: datetime) -> int:
     site = found.site
-    admins = _administrators(site)
-    reached = reached_by(admins)
-    messages = [
-        Message(
-            dedup_key=f"{reference}:user:{user.pk}:{channel.value}",
-            kind="coverage_red",
-            recipient=user,
-            channel=channel,
-            site=site,
-            reference=reference,
-            context={"site": site.name, "red": len(found.red), "path": "/rota/#check"},
-        )
-        for user in admins
-        for channel in reached[user.pk]
-    ]
     with recording(by=SYSTEM, now=now) as trail:
-        new = queue_notifications(messages, by=SYSTEM, now=now)
+        context = {"red": len(found.red), "path": "/rota/#check"}
+        new, people = tell_administrators(
+            site, kind="coverage_red", reference=reference, context=context, by=SYSTEM, now=now
+        )
         if new:
             trail.add(
                 stream=f"site:{site.public_id}",
                 action="coverage.told",
                 subject=f"site:{site.public_id}",
-                data={"red": len(found.red), "codes": sorted({one.code for one in found.red}), "people": len(admins)},
+                data={"red": len(found.red), "codes": sorted({one.code for one in found.red}), "people": people},
             )
     return new
-
-
-def _administrators(site: Site) -> list[User]:
-    rows = Membership.objects.filter(
-        site=site, role=Role.ADMINISTRATOR.value, is_active=True, user__is_active=True
-    ).select_related("user")
-    return [row.user for row in rows.order_by("user_id")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
@@ -10,10 +12,11 @@ from clinic.actions.audit import Recording, json_value, recording
 from clinic.actions.notification import cancel_unsent
 from clinic.lib.problems import Invalid, Refused
 from clinic.models import Actor, Site
+from complications.actions.administrators import tell_administrators
 from complications.actions.opening import wake_engine
 from complications.actions.paging import send
 from complications.actions.standing import change, lock, note
-from complications.models import Drill, Escalation
+from complications.models import Drill, DrillPlan, Escalation
 from complications.queries.drills import drill_report
 from complications.queries.policy import policy_in_force
 from complications.queries.recipients import freeze, reachable
@@ -22,8 +25,17 @@ from complications.rules.policy import Policy
 from complications.vocabulary import EscalationStatus, EventKind, Pathway, Setting, Tier
 
 
-def start_drill(*, site: Site, tier: Tier, pathway: Pathway, announced: bool, by: Actor, now: datetime) -> Escalation:
-    """Begin a drill at the site and return its escalation; the engine pages as it would for a case.
+def start_drill(
+    *,
+    site: Site,
+    tier: Tier,
+    pathway: Pathway,
+    announced: bool,
+    by: Actor,
+    now: datetime,
+    plan: DrillPlan | None = None,
+) -> Escalation:
+    """Begin a drill at the site (by `plan`, where one says so) and return its escalation; the engine pages as it would for a case.
 
     It has no procedure and so no patient. Raise Refused `drill_running` while the last one has not ended, Invalid for a
     pathway that pages nobody.
@@ -55,8 +67,8 @@ def start_drill(*, site: Site, tier: Tier, pathway: Pathway, announced: bool, by
                 row.save(force_insert=True)
         except IntegrityError:
             raise Refused("drill_running", "A drill is running at this site: wait for its end, or stop it.") from None
-        Drill.objects.create(escalation=row, announced=announced, started_by=by.user)
-        told = {"tier": tier.value, "pathway": pathway.value, "announced": announced}
+        Drill.objects.create(escalation=row, announced=announced, started_by=by.user, plan=plan)
+        told = {"tier": tier.value, "pathway": pathway.value, "announced": announced, "planned": plan is not None}
         trail.add(stream=row.reference, action="drill.started", subject=row.reference, data=told, by=by)
         quiet = reachable(row, quiet_posts, now) if quiet_posts else []
         told_now = send(row, quiet, kind="escalation_quiet", key="quiet", now=now) if quiet else []
@@ -75,12 +87,30 @@ def end_drill(row: Escalation, *, cause: str, by: Actor, now: datetime, trail: R
         cancel_unsent(reference=row.reference, now=now)
     change(row, now=now, status=EscalationStatus.CLOSED)
     note(row, EventKind.CLOSED, by=by, now=now, trail=trail, data={"cause": cause})
-    drill = Drill.objects.select_related("started_by").get(escalation=row)
+    drill = Drill.objects.select_related("started_by", "escalation__site").get(escalation=row)
     report = json_value(drill_report(row, drill, now))
     Drill.objects.filter(pk=drill.pk).update(report=report, passed=report["passed"], reported_at=now)
     failed = [one["name"] for one in report["criteria"] if not one["passed"]]
     told = {"passed": report["passed"], "failed": failed, "cause": cause}
     trail.add(stream=row.reference, action="drill.reported", subject=row.reference, data=told, by=by)
+    if not report["passed"]:
+        tell_of_failure(drill, report, now=now)
+
+
+def tell_of_failure(drill: Drill, report: Mapping[str, Any], *, now: datetime) -> None:
+    """Tell the administrators that a planned drill was not passed; who begins one by hand sees it on its page."""
+    if drill.plan_id is None:
+        return
+    row = drill.escalation
+    failed = [one["name"] for one in report["criteria"] if not one["passed"]]
+    tell_administrators(
+        row.site,
+        kind="drill_failed",
+        reference=f"drill:{row.public_id}",
+        context={"failed": len(failed), "short": row.short, "path": f"/escalations/drills/{row.public_id}/"},
+        by=Actor.system("drill_plan"),
+        now=now,
+    )
 
 
 def stop_drill(*, escalation: Escalation, by: Actor, now: datetime) -> Escalation:

@@ -11,6 +11,7 @@ from django.db import Error
 
 from clinic.actions.notification import Deliveries, claim_due, deliver_all
 from clinic.models import Notification
+from complications.actions.drill_plans import amend_reports, start_planned
 from complications.actions.engine import advance_due
 from complications.actions.follow_up import sweep_unplanned
 from complications.actions.reminders import fire_timers, remind_drafts
@@ -41,11 +42,11 @@ class Round:
         return self.start + timedelta(seconds=int(monotonic() - self.began))
 
     def advance(self, *, only: Sequence[int] | None = None) -> int:
-        """Fire the timers and advance the escalations that are due (of the keys `only`); return how many.
+        """Fire the timers, begin the planned drills and advance the escalations that are due (of the keys `only`); return how many.
 
         The pages of each leave after its own commit, not behind the others, and a slow provider holds up no case.
         """
-        fired = fire_timers(now=self.start) if only is None else 0
+        fired = fire_timers(now=self.start) + start_planned(now=self.start) if only is None else 0
         return fired + advance_due(now=self.start, only=only, sender=self).advanced
 
     def is_ready(self) -> bool:
@@ -108,8 +109,8 @@ def deliver_keys(keys: Sequence[int], *, now: datetime) -> int:
 
 
 def remind(*, now: datetime) -> int:
-    """Look at the follow-ups that are due; return how many."""
-    return _remind_due(now=now)
+    """Look at the follow-ups that are due, and at what came late to the report of a drill; return how many."""
+    return _remind_due(now=now) + amend_reports(now=now)
 
 
 def sweep_plans(*, now: datetime) -> int:

@@ -9,6 +9,7 @@ from complications.vocabulary import (
     AttemptOutcome,
     ComplicationStatus,
     Decision,
+    DrillEvery,
     EscalationStatus,
     EventKind,
     FollowUpStatus,
@@ -163,6 +164,26 @@ DRILL: dict[str, Any] = {
     "started_at": "instant",
     "ended_at": "instant?",
     "passed": "flag?",
+    "planned": "flag",
+    "amended_at": "instant?",
+}
+DRILL_PLAN: dict[str, Any] = {
+    "id": "uuid",
+    "tier": Tier,
+    "pathway": Pathway,
+    "announced": "flag",
+    "every": DrillEvery,
+    "weekday": "integer",
+    "week": "integer",
+    "begin": "text",
+    "end": "text",
+    "timezone": "text",
+    "window_closes_at": "instant",
+    "missed_at": "instant?",
+    "missed_why": "text?",
+    "created_at": "instant",
+    "created_by": Maybe(PERSON),
+    "ended_at": "instant?",
 }
 EXAM: dict[str, Any] = {"kind": "text", "occurred_at": "instant", "exam": "object", "source": "text"}
 WHOLE: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from complications.models.bedside import BedsideEntry
 from complications.models.complications import Complication, grade_columns
-from complications.models.drill import Drill
+from complications.models.drill import Drill, DrillPlan
 from complications.models.engine import EngineHeartbeat, Timer
 from complications.models.escalation import AcknowledgeLink, Escalation, EscalationEvent, EscalationPolicy
 from complications.models.follow_up import ContactAttempt, FollowUp
@@ -13,6 +13,7 @@ __all__ = [
     "Complication",
     "ContactAttempt",
     "Drill",
+    "DrillPlan",
     "EngineHeartbeat",
     "Escalation",
     "EscalationEvent",

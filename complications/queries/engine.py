@@ -12,7 +12,7 @@ from django.db.models import Exists, Min, OuterRef
 from clinic.lib.prepared import fetch
 from clinic.models import Notification
 from clinic.vocabulary import NotificationStatus
-from complications.models import EngineHeartbeat, Escalation, FollowUp, Timer
+from complications.models import DrillPlan, EngineHeartbeat, Escalation, FollowUp, Timer
 from complications.models.engine import PENDING
 from complications.models.escalation import OPEN
 from complications.vocabulary import FollowUpStatus
@@ -108,6 +108,7 @@ SELECT statement_timestamp(), due.ids, due.moments, LEAST(
     (SELECT min(next_due_at) FROM complications_escalation
      WHERE status IN ({_OPEN}) AND next_due_at > statement_timestamp()),
     (SELECT min(due_at) FROM complications_timer WHERE status = '{PENDING}' AND due_at > statement_timestamp()),
+    (SELECT min(next_at) FROM complications_drillplan WHERE ended_at IS NULL AND next_at > statement_timestamp()),
     (SELECT min(next_look_at) FROM complications_followup
      WHERE status = '{FollowUpStatus.PLANNED.value}' AND next_look_at > statement_timestamp()),
     (SELECT min(due_at) FROM clinic_notification
@@ -145,7 +146,10 @@ def overdue(before: datetime) -> Overdue:
     """Return what has been due since before `before`."""
     since = oldest_due(before)
     return Overdue(
-        engine=Escalation.objects.due(before).exists() or Timer.objects.due(before).exists(),
+        engine=any(
+            rows.exists()
+            for rows in (Escalation.objects.due(before), Timer.objects.due(before), DrillPlan.objects.due(before))
+        ),
         messages=Notification.objects.due(before).exists(),
         follow_ups=FollowUp.objects.due(before).exists(),
         oldest_s=0.0 if since is None else (before - since).total_seconds(),
