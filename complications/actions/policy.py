@@ -25,21 +25,7 @@ def set_policy(*, site: Site, data: Mapping[str, Any], by: Actor, now: datetime,
 
     Also refused: a ladder that goes in a circle, and a site with fewer than two surgeons who can open the canal.
     """
-    faults = check(data)
-    if not faults:
-        faults = [*loops(data), *too_few_operate(who_can_operate(site))]
-    contact = data.get("backstop") or {}
-    ways = ways_of_contact(email=str(contact.get("email") or ""), phone=str(contact.get("phone") or ""))
-    ways = [way for way in ways if way.channel is not Channel.INBOX]
-    leaves = configured(Channel.EMAIL) or configured(Channel.SMS)
-    # Outside the demo an inbox is nobody's page, also while nothing is set up yet.
-    if not faults and (not ways if leaves else not settings.DEMO and not contact.get("email")):
-        sentence = (
-            "Messages leave by e-mail here: give the backstop an e-mail address."
-            if not configured(Channel.SMS)
-            else "Messages leave by SMS here: give the backstop a telephone number."
-        )
-        faults = [("backstop", "no_backstop", sentence)]
+    faults = policy_faults(site, data)
     if faults:
         raise Invalid("invalid", "This policy cannot be used.", [FieldError(*fault) for fault in faults])
     with recording(by=by, now=now) as trail:
@@ -56,3 +42,23 @@ def set_policy(*, site: Site, data: Mapping[str, Any], by: Actor, now: datetime,
             data={"version": row.version, "reason": row.reason},
         )
     return row
+
+
+def policy_faults(site: Site, data: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Return (field, code, detail) for everything that forbids setting this policy at the site; empty = it may be set."""
+    faults = check(data)
+    if not faults:
+        faults = [*loops(data), *too_few_operate(who_can_operate(site))]
+    contact = data.get("backstop") or {}
+    ways = ways_of_contact(email=str(contact.get("email") or ""), phone=str(contact.get("phone") or ""))
+    ways = [way for way in ways if way.channel is not Channel.INBOX]
+    leaves = configured(Channel.EMAIL) or configured(Channel.SMS)
+    # Outside the demo an inbox is nobody's page, also while nothing is set up yet.
+    if not faults and (not ways if leaves else not settings.DEMO and not contact.get("email")):
+        sentence = (
+            "Messages leave by e-mail here: give the backstop an e-mail address."
+            if not configured(Channel.SMS)
+            else "Messages leave by SMS here: give the backstop a telephone number."
+        )
+        faults = [("backstop", "no_backstop", sentence)]
+    return faults

@@ -14,9 +14,11 @@ from clinic.api.rota import colleague, read_instant
 from clinic.api.rota_shapes import PERSON
 from clinic.api.schema import Maybe, described
 from clinic.lib.clock import database_now
+from clinic.lib.problems import FieldError, Invalid
 from clinic.vocabulary import Channel
 from complications.queries.coverage import DAYS, check_coverage, coverage_body
 from complications.queries.simulation import simulate, simulation_body
+from complications.rules.policy import check
 from complications.vocabulary import Pathway, Setting, Tier
 
 PATHWAYS = [pathway for pathway in Pathway if pathway.pages]
@@ -26,7 +28,7 @@ SIMULATION: dict[str, Any] = {
     "tier": Tier,
     "pathway": Pathway,
     "setting": Setting,
-    "policy_version": "integer",
+    "policy_version": "integer?",
     "paging_from": "instant",
     "told_now": [REACHED],
     "moments": [
@@ -84,6 +86,13 @@ class SimulationInput(serializers.Serializer[Any]):
     operator = serializers.CharField(max_length=150, required=False, allow_blank=True, default="")
 
 
+class DraftInput(SimulationInput):
+    """The same, and the policy that is tried: the whole of it, as `GET /escalations/policy/` answers it in `data`."""
+
+    at = serializers.DateTimeField(required=False)
+    policy = serializers.DictField()
+
+
 class DaysInput(serializers.Serializer[Any]):
     """How many days are looked at."""
 
@@ -118,6 +127,26 @@ class SimulationView(APIView):
             pathway=Pathway(values["pathway"]),
             setting=Setting(values["setting"]),
             operator=operator,
+        )
+        return Response(simulation_body(found))
+
+    @described("Say who would be paged when by a policy that nobody has set yet", takes=DraftInput, gives=SIMULATION)
+    def post(self, request: Request) -> Response:
+        """Answer as GET does, with `policy_version` null; 400 with the fields where the draft cannot be played."""
+        caller = caller_of(request)
+        data = DraftInput(data=request.data)
+        data.is_valid(raise_exception=True)
+        values = data.validated_data
+        if faults := check(values["policy"]):
+            raise Invalid("invalid", "This policy cannot be used.", [FieldError(*fault) for fault in faults])
+        found = simulate(
+            site=caller.place,
+            at=values.get("at") or database_now(),
+            tier=Tier(values["tier"]),
+            pathway=Pathway(values["pathway"]),
+            setting=Setting(values["setting"]),
+            operator=colleague(caller, values["operator"], "operator") if values["operator"] else None,
+            draft=values["policy"],
         )
         return Response(simulation_body(found))
 

@@ -18,6 +18,7 @@ from clinic.vocabulary import Role
 from complications.actions.policy import set_policy
 from complications.models import EscalationPolicy
 from complications.pages.policy_form import CLOCKS, Fault, as_form, read_form
+from complications.pages.policy_trial import Trial
 from complications.queries.policy import policy_in_force
 from complications.rules.policy import POSTS, Policy, check
 from complications.rules.policy_review import Change, differences
@@ -113,9 +114,13 @@ def policy_edit(request: HttpRequest) -> HttpResponse:
     data, reason = dict(base), ""
     wrong: list[Fault] = []
     problem: Problem | None = None
+    tried = Trial(caller, request.POST)
     if request.method == "POST":
         data, wrong = read_form(request.POST, base)
         reason = request.POST.get("reason", "").strip()
+    if tried.asked:
+        problem = tried.play(data, wrong)
+    elif request.method == "POST":
         try:
             if not reason:
                 wrong.append(("reason", "missing", _("Say why: whoever reads this in a year will ask.")))
@@ -140,6 +145,7 @@ def policy_edit(request: HttpRequest) -> HttpResponse:
             "problem": problem,
             "reason": reason,
             "number": number,
+            "trial": tried,
             "changes": differences(base, data) if request.method == "POST" and not wrong else [],
             "now": database_now(),
         },

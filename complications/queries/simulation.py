@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,7 +26,7 @@ class Simulation:
     tier: Tier
     pathway: Pathway
     setting: Setting
-    policy_version: int
+    policy_version: int | None
     paging_from: datetime
     told_now: tuple[Recipient, ...]
     moments: list[Moment[Recipient]]
@@ -40,13 +40,22 @@ class Simulation:
 
 
 def simulate(
-    *, site: Site, at: datetime, tier: Tier, pathway: Pathway, setting: Setting, operator: User | None = None
+    *,
+    site: Site,
+    at: datetime,
+    tier: Tier,
+    pathway: Pathway,
+    setting: Setting,
+    operator: User | None = None,
+    draft: Mapping[str, Any] | None = None,
 ) -> Simulation:
     """Play a report at the instant `at` by the policy in force and the rota as it is planned now.
 
-    Without an `operator` nobody stands for that post: which one it is depends on the case.
+    `draft` is a policy that nobody has set yet (one that `rules.policy.check` takes) in place of the one in force. Without an `operator` nobody stands for that post: which one it is depends on the case.
     """
     data, version = policy_in_force(site)
+    if draft is not None:
+        data = {**draft, "timezone": site.timezone, "time_scale": site.time_scale}
     policy = Policy(data)
     start, quiet_posts = first_page(policy, tier, at, at)
     rota = read_rota(site, at, max(at, start) + horizon(policy.ladder(tier, pathway)))
@@ -76,7 +85,7 @@ def simulate(
         tier=tier,
         pathway=pathway,
         setting=setting,
-        policy_version=version,
+        policy_version=version if draft is None else None,
         paging_from=start,
         told_now=tuple(reach(quiet_posts, at)),
         moments=play(standing, reach, opened_at=at),

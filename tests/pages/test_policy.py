@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from clinic.lib.clock import database_now
 from clinic.lib.problems import Invalid
 from clinic.models import AuditEntry, User
 from clinic.vocabulary import Role
@@ -143,3 +144,50 @@ def test_a_turkish_reader_reads_the_policy_in_turkish(as_: Clients, ward: Ward) 
     ward.manager.save()
     assert "Çağrı kuralları" in as_(ward.manager).get("/escalations/policy/").content.decode()
     assert "Yeni sürümü geçerli kıl" in as_(ward.manager).get(NEW).content.decode()
+
+
+def test_what_is_typed_is_tried_beside_the_policy_in_force_and_nothing_is_set(as_: Clients, ward: Ward) -> None:
+    before = in_force(ward)
+    # The second surgeon on call is to be paged at once, and no longer after five minutes.
+    changed = {**typed(before.data), "tiers.t0.steps.0.to": ["on_call_rank_2", "nurse_in_charge"]}
+    body = {**changed, "try": "1", "try.tier": "t0", "try.pathway": "spine"}
+    shown = as_(ward.manager).post(NEW, body).content.decode()
+    left, right = shown.split('id="h-typed"')[1].split('id="h-now"')
+    first = left.split("</li>")[0]
+    assert ward.second.get_full_name() in first
+    assert ward.first.get_full_name() not in first
+    assert ward.first.get_full_name() in right.split("</li>")[0]
+    assert in_force(ward) == before
+    # What was typed stands there still.
+    assert 'name="tiers.t0.steps.0.to" value="on_call_rank_2" checked' in shown
+
+
+def test_a_draft_that_may_not_be_set_is_played_with_what_forbids_it(as_: Clients, ward: Ward) -> None:
+    User.objects.filter(pk__in=[ward.first.pk, ward.second.pk, ward.head.pk]).update(can_decompress=False)
+    shown = as_(ward.manager).post(NEW, {**typed(in_force(ward).data), "try": "1"}).content.decode()
+    assert 'id="h-typed"' in shown
+    assert 'role="alert"' in shown
+    # What cannot be read cannot be played either, and names its field.
+    unread = as_(ward.manager).post(NEW, {**typed(in_force(ward).data), "tiers.t0.ack": "soon", "try": "1"})
+    assert 'id="h-typed"' not in unread.content.decode()
+    assert "tiers.t0.ack" in unread.content.decode()
+    wrong = as_(ward.manager).post(NEW, {**typed(in_force(ward).data), "try": "1", "try.at": "yesterday"})
+    assert "try.at" in wrong.content.decode()
+
+
+def test_a_draft_is_tried_over_the_api(as_: Clients, ward: Ward) -> None:
+    data = {**default_policy(), "backstop": BACKSTOP}
+    data["tiers"] = {**data["tiers"], "t0": {**data["tiers"]["t0"]}}
+    steps = [dict(step) for step in data["tiers"]["t0"]["steps"]]
+    steps[0]["to"] = ["on_call_rank_2"]
+    data["tiers"]["t0"]["steps"] = steps
+    body = {"policy": data, "tier": "t0", "at": database_now().isoformat()}
+    found = as_(ward.manager).send("POST", "/escalations/simulation/", body)
+    assert found.status_code == 200, found.json()
+    assert found.json()["policy_version"] is None
+    assert [one["name"] for one in found.json()["moments"][0]["to"]] == [ward.second.get_full_name()]
+    assert as_(ward.nurse).send("POST", "/escalations/simulation/", body).status_code == 403
+    broken = as_(ward.manager).send("POST", "/escalations/simulation/", {"policy": {**data, "backstop": {}}})
+    assert broken.status_code == 400
+    assert broken.json()["errors"][0]["field"].startswith("backstop")
+    assert in_force(ward).version == 1
