@@ -8,7 +8,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from clinic.api import contacts as contacts_api
 from clinic.api import exports, metrics, patients, rota, rota_import, session, tokens
-from clinic.pages import audit, contacts, health, home, inbox, preferences
+from clinic.pages import audit, calendar_feed, contacts, health, home, inbox, preferences
 from clinic.pages import exports as exports_page
 from clinic.pages import rota as rota_pages
 from clinic.pages import rota_import as rota_import_page
@@ -55,6 +55,8 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.MetricsView.as_view(), name="api-metrics"),
     path("", home.home, name="page-home"),
     path("inbox/", inbox.inbox, name="page-inbox"),
+    path("rota/mine.ics", calendar_feed.mine, name="page-rota-mine"),
+    path("rota/calendar/", calendar_feed.calendar_feed, name="page-rota-calendar"),
     path("rota/import/", rota_import_page.rota_import, name="page-rota-import"),
     path("rota/shifts/", rota_pages.shift_new, name="page-rota-shift-new"),
     path("rota/shifts/<uuid:public_id>/", rota_pages.shift_end, name="page-rota-shift"),

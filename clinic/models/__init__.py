@@ -10,7 +10,7 @@ from clinic.models.notification import Notification
 from clinic.models.patients import Patient, spoken_name
 from clinic.models.people import Membership, Room, Site, User
 from clinic.models.procedures import Procedure, TeamMember, TreatedLevel
-from clinic.models.rota import Leave, Shift, ShiftOverride, ShiftSwap
+from clinic.models.rota import CalendarFeed, Leave, Shift, ShiftOverride, ShiftSwap
 from clinic.models.versions import ChangeTriple, CurrentEpoch, CurrentXid, Xid8Field, versioned
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "AuditCheckpointHead",
     "AuditEntry",
     "AuditHead",
+    "CalendarFeed",
     "ChangeTriple",
     "ContactPoint",
     "CurrentEpoch",

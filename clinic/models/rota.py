@@ -214,3 +214,30 @@ class ShiftSwap(models.Model):
 
     def __str__(self) -> str:
         return f"swap {self.status}"
+
+
+class CalendarFeedQuerySet(models.QuerySet["CalendarFeed"]):
+    """Questions about calendar addresses."""
+
+    def standing(self) -> Self:
+        """Return those that nobody has stopped."""
+        return self.filter(revoked_at=None)
+
+
+class CalendarFeed(models.Model):
+    """The secret address under which a calendar program reads when one person is on call; stored as its SHA-256."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="calendar_feeds")
+    sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = CalendarFeedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user"], condition=Q(revoked_at=None), name="calendar_feed_one_of_a_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"calendar of {self.user_id}"

@@ -108,6 +108,7 @@ def rota(request: HttpRequest) -> HttpResponse:
             .select_related("proposed_by", "asked")
             .order_by("period"),
             "plans": caller.has(Role.ADMINISTRATOR),
+            "calendar_open": verdict("page-rota-calendar", "GET", caller) == "allow",
             "policy_open": verdict("page-escalation-policy", "GET", caller) == "allow",
             "simulation_open": verdict("page-escalation-simulation", "GET", caller) == "allow",
             "me": caller.person,

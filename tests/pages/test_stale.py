@@ -23,6 +23,7 @@ OF_NOBODY = {
     "page-manifest",
     "page-phone-manifest",
     "page-phone-worker",
+    "page-rota-mine",
     "page-run-shell",
     "page-service-worker",
 }
