@@ -30,6 +30,12 @@ PAGES = (
     ("page-inbox", gettext_lazy("Inbox (demo)"), "/inbox/"),
 )
 
+#: Reports of the escalations: url name, word.
+REPORTS = (
+    ("page-escalation-intervals", gettext_lazy("Intervals of the escalations")),
+    ("page-drills", gettext_lazy("Drills")),
+)
+
 
 @dataclass(frozen=True)
 class Link:
@@ -112,6 +118,15 @@ class Frame:
     def may_administer(self) -> bool:
         """Whether the page about reaching people stands in the menu."""
         return verdict("page-site-contacts", "GET", self.caller) == "allow"
+
+    @property
+    def reports(self) -> list[Link]:
+        """What stands in the person's menu, because an auditor has no other page that leads there."""
+        return [
+            Link(name, reverse(name), str(text), self.request.path.startswith(reverse(name)))
+            for name, text in REPORTS
+            if verdict(name, "GET", self.caller) in {"allow", "own"}
+        ]
 
     @cached_property
     def _health(self) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from psycopg.types.range import TimestamptzRange
 
 from clinic.actions.audit import recording
 from clinic.lib.problems import Refused
+from clinic.lib.sentences import Sentence
 from clinic.models import Actor, Shift, Site
 from clinic.queries.rota_import import ImportPlan, Row, plan_import
 
@@ -34,14 +35,18 @@ def import_rota(
         Site.objects.select_for_update(no_key=True).get(pk=site.pk)
         plan = plan_import(site=site, text=text, now=now, post=post, rank=rank)
         if plan.digest != digest:
-            raise Refused("changed", "The rota has changed since this was shown. Read what would happen now.")
+            raise Refused("changed", Sentence("The rota has changed since this was shown. Read what would happen now."))
         if plan.of("leave_out") and not leave_out:
-            raise Refused("left_out", "Some entries could not be matched. Mend the file, or go on without them.")
+            raise Refused(
+                "left_out", Sentence("Some entries could not be matched. Mend the file, or go on without them.")
+            )
         try:
             with transaction.atomic():
                 _carry_out(site, plan, now)
         except IntegrityError as error:
-            raise Refused("overlaps", "Somebody changed the rota meanwhile. Read what would happen now.") from error
+            raise Refused(
+                "overlaps", Sentence("Somebody changed the rota meanwhile. Read what would happen now.")
+            ) from error
         counts = plan.counts
         if counts["add"] or counts["change"] or counts["remove"]:
             sha256 = hashlib.sha256(text.encode()).hexdigest()

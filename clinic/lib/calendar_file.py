@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from clinic.lib.problems import FieldError, Invalid
+from clinic.lib.sentences import Sentence
 
 MOST_BYTES = 512 * 1024
 MOST_EVENTS = 2000
@@ -64,10 +65,10 @@ def read_calendar(text: str, zone: ZoneInfo, start: datetime, end: datetime) -> 
     import icalendar
 
     if len(text.encode("utf-8", "surrogatepass")) > MOST_BYTES:
-        raise _refusal([(0, "", f"The file is larger than {MOST_BYTES // 1024} KiB.")])
+        raise _refusal([(0, "", Sentence("The file is larger than %(n)s KiB.", n=MOST_BYTES // 1024))])
     blocks = _scan(text)
     if len(blocks) > MOST_EVENTS:
-        raise _refusal([(blocks[MOST_EVENTS].line, "VEVENT", f"More than {MOST_EVENTS} events.")])
+        raise _refusal([(blocks[MOST_EVENTS].line, "VEVENT", Sentence("More than %(n)s events.", n=MOST_EVENTS))])
     try:
         calendar = icalendar.Calendar.from_ical(text)
     except ValueError as error:
@@ -84,8 +85,14 @@ def read_calendar(text: str, zone: ZoneInfo, start: datetime, end: datetime) -> 
 def _refusal(faults: list[tuple[int, str, str]]) -> Invalid:
     errors = []
     for line, name, sentence in faults[:MOST_FAULTS]:
-        place = ", ".join(word for word in (f"Line {line}" if line else "", name) if word)
-        errors.append(FieldError("calendar", "not_a_calendar", f"{place}: {sentence}" if place else sentence))
+        what: str = sentence
+        if line and name:
+            what = Sentence("Line %(line)s, %(name)s: %(what)s", line=line, name=name, what=sentence)
+        elif line:
+            what = Sentence("Line %(line)s: %(what)s", line=line, what=sentence)
+        elif name:
+            what = Sentence("%(name)s: %(what)s", name=name, what=sentence)
+        errors.append(FieldError("calendar", "not_a_calendar", what))
     return Invalid("invalid", errors[0].detail, errors)
 
 
@@ -123,32 +130,32 @@ def _scan(text: str) -> list[_Block]:
         try:
             name, _parameters, value = Contentline(line).parts()  # type: ignore[no-untyped-call]
         except ValueError:
-            faults.append((number, "", "This is not a line of a calendar (NAME:value)."))
+            faults.append((number, "", Sentence("This is not a line of a calendar (NAME:value).")))
             if len(faults) >= MOST_FAULTS:
                 break
             continue
         name, value = name.upper(), value.strip().upper()
         if not seen and (name, value) != ("BEGIN", "VCALENDAR"):
-            raise _refusal([(number, name, "A calendar begins with BEGIN:VCALENDAR.")])
+            raise _refusal([(number, name, Sentence("A calendar begins with BEGIN:VCALENDAR."))])
         if name == "BEGIN":
             if seen and not open_:
-                raise _refusal([(number, name, "Only one calendar in a file.")])
+                raise _refusal([(number, name, Sentence("Only one calendar in a file."))])
             seen = True
             open_.append((value, number))
             if value == "VEVENT":
                 blocks.append(_Block(number, {}))
         elif name == "END":
             if not open_ or open_[-1][0] != value:
-                raise _refusal([(number, name, f"END:{value} without its BEGIN.")])
+                raise _refusal([(number, name, Sentence("END:%(name)s without its BEGIN.", name=value))])
             open_.pop()
         elif open_ and open_[-1][0] == "VEVENT":
             blocks[-1].properties.setdefault(name, number)
     if not seen and not faults:
-        raise _refusal([(0, "", "The file is empty.")])
+        raise _refusal([(0, "", Sentence("The file is empty."))])
     if faults:
         raise _refusal(faults)
     if open_:
-        raise _refusal([(open_[-1][1], "BEGIN", f"BEGIN:{open_[-1][0]} without its END.")])
+        raise _refusal([(open_[-1][1], "BEGIN", Sentence("BEGIN:%(name)s without its END.", name=open_[-1][0]))])
     return blocks
 
 
@@ -164,30 +171,30 @@ def _faults(event: Any, block: _Block, now: datetime) -> Iterator[tuple[int, str
         return
     uid = str(event.get("UID", ""))
     if not uid or len(uid) > 255:
-        yield at("UID"), "UID", "Each event needs a UID of at most 255 letters."
+        yield at("UID"), "UID", Sentence("Each event needs a UID of at most 255 letters.")
     for name in ("UID", "DTSTART", "DTEND", "DURATION", "RRULE", "RECURRENCE-ID", "SUMMARY"):
         if isinstance(event.get(name), list):
-            yield at(name), name, "This may stand once in an event."
+            yield at(name), name, Sentence("This may stand once in an event.")
             return
     begin = event.get("DTSTART")
     if begin is None:
-        yield at("DTSTART"), "DTSTART", "Each event needs its beginning."
+        yield at("DTSTART"), "DTSTART", Sentence("Each event needs its beginning.")
         return
     for name in ("DTSTART", "DTEND", "RECURRENCE-ID"):
         moment = event.get(name)
         if moment is None:
             continue
         if not isinstance(moment.dt, date):
-            yield at(name), name, "Give a day, or a day and a time."
+            yield at(name), name, Sentence("Give a day, or a day and a time.")
         elif not 1970 <= moment.dt.year <= 2200:
-            yield at(name), name, "That year is not one of a rota."
+            yield at(name), name, Sentence("That year is not one of a rota.")
         elif isinstance(moment.dt, datetime) and moment.dt.tzinfo is None and moment.params.get("TZID"):
-            yield at(name), name, f"The time zone {moment.params['TZID']} is not known."
+            yield at(name), name, Sentence("The time zone %(zone)s is not known.", zone=moment.params["TZID"])
     close = event.get("DTEND")
     if close is not None and isinstance(close.dt, date) and isinstance(begin.dt, date):
         utc = ZoneInfo("UTC")
         if _instant(close.dt, utc) <= _instant(begin.dt, utc):
-            yield at("DTEND"), "DTEND", "It ends after it begins."
+            yield at("DTEND"), "DTEND", Sentence("It ends after it begins.")
     if (rule := event.get("RRULE")) is not None:
         yield from ((at("RRULE"), "RRULE", sentence) for sentence in _rule_faults(rule, begin.dt, now))
 
@@ -195,15 +202,16 @@ def _faults(event: Any, block: _Block, now: datetime) -> Iterator[tuple[int, str
 def _rule_faults(rule: Any, begin: date, now: datetime) -> Iterator[str]:
     unknown = {str(name).upper() for name in rule} - RULE_PARTS
     if unknown:
-        yield f"{', '.join(sorted(unknown))}: rotas repeat by {', '.join(sorted(RULE_PARTS))} only."
+        known = ", ".join(sorted(RULE_PARTS))
+        yield Sentence("%(names)s: rotas repeat by %(known)s only.", names=", ".join(sorted(unknown)), known=known)
     if {str(one).upper() for one in rule.get("FREQ", [])} - FREQUENCIES or not rule.get("FREQ"):
-        yield f"FREQ is one of {', '.join(sorted(FREQUENCIES))}."
+        yield Sentence("FREQ is one of %(known)s.", known=", ".join(sorted(FREQUENCIES)))
     interval = rule.get("INTERVAL", [1])
     if not all(isinstance(one, int) and 1 <= one <= 1000 for one in interval):
-        yield "INTERVAL is a whole number from 1 to 1000."
+        yield Sentence("INTERVAL is a whole number from 1 to 1000.")
     day = begin.date() if isinstance(begin, datetime) else begin
     if (now.date() - day) > OLDEST:
-        yield "It repeats from more than ten years ago: begin it later."
+        yield Sentence("It repeats from more than ten years ago: begin it later.")
 
 
 def _expand(
@@ -225,13 +233,25 @@ def _expand(
         try:
             times = recurring_ical_events.of(own).between(start, end)
         except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
-            raise _refusal([(line, "VEVENT", _short(f"It cannot be repeated ({error})."))]) from None
+            raise _refusal(
+                [(line, "VEVENT", Sentence("It cannot be repeated (%(why)s).", why=_short(str(error))))]
+            ) from None
         if monotonic() - begun > LONGEST_S:
-            raise _refusal([(line, "RRULE", "The repetitions of this file take too long to work out.")])
+            raise _refusal([(line, "RRULE", Sentence("The repetitions of this file take too long to work out."))])
         repeats = len(rows) > 1 or any(name in rows[0][0] for name in ("RRULE", "RDATE", "RECURRENCE-ID"))
         found += [_occurrence(event, uid, repeats, rows, zone) for event in times]
         if len(found) > MOST_OCCURRENCES:
-            raise _refusal([(line, "RRULE", f"More than {MOST_OCCURRENCES} occurrences until {end:%Y-%m-%d}.")])
+            raise _refusal(
+                [
+                    (
+                        line,
+                        "RRULE",
+                        Sentence(
+                            "More than %(n)s occurrences until %(day)s.", n=MOST_OCCURRENCES, day=f"{end:%Y-%m-%d}"
+                        ),
+                    )
+                ]
+            )
     return sorted(found, key=lambda one: (one.start, one.uid))
 
 
@@ -245,7 +265,7 @@ def _occurrence(event: Any, uid: str, repeats: bool, rows: list[tuple[Any, _Bloc
     ]
     line = (moved[0] if moved else rows[0][1]).line
     if end <= begin or end - begin > LONGEST_OCCURRENCE:
-        raise _refusal([(line, "DTEND", "It ends after it begins, at most 400 days later.")])
+        raise _refusal([(line, "DTEND", Sentence("It ends after it begins, at most 400 days later."))])
     return Occurrence(
         uid=uid,
         recurrence=identity.strftime("%Y%m%dT%H%M%SZ") if repeats else "",

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from clinic.lib.calendar_file import Occurrence, read_calendar
+from clinic.lib.sentences import Sentence
 from clinic.models import Membership, Shift, Site, User
 from clinic.rules.rota_import import Colleague, Match, match
 from clinic.vocabulary import POST_ROLES, Post
@@ -126,7 +127,11 @@ def _row(
         return replace(row, outcome="leave_out", field=found.field, detail=found.detail)
     needed = {str(role) for role in POST_ROLES.get(Post(found.post), ())}
     if needed and not roles[person.pk] & needed:
-        detail = f"{person.get_full_name()} cannot hold this post: it needs the role {', '.join(sorted(needed))}."
+        detail = Sentence(
+            "%(name)s cannot hold this post: it needs the role %(roles)s.",
+            name=person.get_full_name(),
+            roles=", ".join(sorted(needed)),
+        )
         return replace(row, outcome="leave_out", field="ATTENDEE", detail=detail)
     if shift is None:
         return row
@@ -137,7 +142,7 @@ def _row(
             return replace(row, outcome="change")
     if shift.period.lower <= now:
         return replace(
-            row, outcome="leave_out", field="DTSTART", detail="This shift has begun: only its end can change."
+            row, outcome="leave_out", field="DTSTART", detail=Sentence("This shift has begun: only its end can change.")
         )
     return replace(row, outcome="change")
 
@@ -173,7 +178,7 @@ def _without_overlaps(site: Site, rows: Sequence[Row], now: datetime) -> list[Ro
         spans = taken.setdefault(row.place, [])
         other = next((name for start, end, name in spans if start < row.end and row.start < end), None)
         if other is not None:
-            detail = f"{other} is planned at this post and rank in that time."
+            detail = Sentence("%(name)s is planned at this post and rank in that time.", name=other)
             done.append(replace(row, outcome="leave_out", field="DTSTART", detail=detail))
             if row.shift is not None:
                 period = row.shift.period

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from clinic.lib.sentences import Sentence
 from clinic.vocabulary import Post
 
 RANK = re.compile(r"(?:\brank|\bsıra|#|/)\s*([1-9])\b", re.IGNORECASE)
@@ -54,19 +55,22 @@ def match(
     named = post or next((one for text in words if (one := _post_in(text))), "")
     if not named:
         known = ", ".join(Post)
-        return Match(field="CATEGORIES", detail=f"No post: choose one for the whole file, or name one of {known}.")
+        return Match(
+            field="CATEGORIES",
+            detail=Sentence("No post: choose one for the whole file, or name one of %(known)s.", known=known),
+        )
     place = rank or next((int(said[1]) for text in words if (said := RANK.search(text))), 1)
     mails = {address.casefold().removeprefix("mailto:") for address in attendees}
     found = [one.key for one in everybody if one.email and one.email.casefold() in mails]
     if len(found) == 1:
         return Match(found[0], named, place)
     if len(found) > 1:
-        return Match(None, named, place, "ATTENDEE", "More than one of these people works here.")
+        return Match(None, named, place, "ATTENDEE", Sentence("More than one of these people works here."))
     found = _named(summary, everybody)
     if len(found) == 1:
         return Match(found[0], named, place)
     field = "SUMMARY" if not mails else "ATTENDEE"
-    detail = "More than one person of this site is named." if found else "Nobody of this site is named."
+    detail = Sentence("More than one person of this site is named." if found else "Nobody of this site is named.")
     return Match(None, named, place, field, detail)
 
 

@@ -2,12 +2,15 @@
 
 import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
+from clinic.models import User
 from tests.make import make_site, make_user
 
 STATIC = settings.BASE_DIR / "clinic" / "static" / "clinic"
@@ -69,3 +72,22 @@ def test_the_start_page_says_that_the_content_is_not_approved() -> None:
     client = Client()
     client.force_login(make_user(site, "surgeon"))
     assert "Not for clinical use" in client.get("/").content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("role", "reports"),
+    [
+        ("auditor", {"intervals", "drills"}),
+        ("surgeon", {"intervals", "drills"}),
+        ("administrator", {"intervals", "drills"}),
+        ("nurse", {"drills"}),
+        ("follow_up_nurse", set()),
+    ],
+)
+def test_who_may_read_the_reports_of_the_escalations_finds_them_in_the_menu(
+    as_: Callable[[User], Any], role: str, reports: set[str]
+) -> None:
+    page = as_(make_user(make_site(), role)).get("/").content.decode()
+    menu = page.split('<details class="menu">')[1].split("</details>")[0]
+    assert {name for name in ("intervals", "drills") if f'href="/escalations/{name}/"' in menu} == reports

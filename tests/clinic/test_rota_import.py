@@ -313,3 +313,21 @@ def test_on_the_page_a_file_is_read_shown_and_carried_out(as_: Clients, site: Si
     ):
         wrong = client.post("/rota/import/", {"file": SimpleUploadedFile("a.ics", content)} if content else {})
         assert words in wrong.content.decode()
+
+
+def test_a_turkish_administrator_reads_in_turkish_why_an_entry_is_left_out(as_: Callable[[User], Any]) -> None:
+    here = make_site()
+    admin = make_user(here, Role.ADMINISTRATOR, language="tr")
+    client = as_(admin)
+    start = datetime.now(UTC) + timedelta(days=3)
+    entry = f"BEGIN:VEVENT\nUID:1\nDTSTART:{start:%Y%m%dT%H0000Z}\nDURATION:PT8H\nSUMMARY:Nobody we know\nEND:VEVENT\n"
+    text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:x\n{entry}END:VCALENDAR\n"
+    page = client.post("/rota/import/", {"calendar": text, "post": "on_call_spine"}).content.decode()
+    assert "Bu yerden kimse anılmıyor." in page
+    assert "Nobody of this site" not in page
+    broken = client.post("/rota/import/", {"calendar": text.replace("DURATION:PT8H", "RRULE:FREQ=HOURLY")})
+    said = broken.content.decode()
+    assert "Satır 7, RRULE: FREQ şunlardan biridir: DAILY, MONTHLY, WEEKLY." in said
+    # A program reads the same refusal in English, whoever it works for.
+    answer = client.send("POST", "/rota/import/", {"calendar": text.replace("DURATION:PT8H", "RRULE:FREQ=HOURLY")})
+    assert answer.json()["errors"][0]["detail"].startswith("Line 7, RRULE: FREQ is one of")
