@@ -56,6 +56,7 @@ def escalations(request: HttpRequest) -> HttpResponse:
             "rows": [EscalationView(row, caller, now) for row in shown],
             "status": "all" if everything else "open",
             "open_count": Escalation.objects.at_site(caller.place).cases().open().count(),
+            "may_write": verdict("page-escalation-bedside", "GET", caller) == "allow",
             "may_see_drills": verdict("page-drills", "GET", caller) == "allow",
             "may_see_intervals": verdict("page-escalation-intervals", "GET", caller) in {"allow", "own"},
             "next": shown[-1].pk if everything and len(found) > PAGE else None,
@@ -72,7 +73,9 @@ def escalation(request: HttpRequest, public_id: UUID) -> HttpResponse:
     if row.is_drill:
         return redirect("page-drill", public_id=public_id)
     view = EscalationView(row, caller, now)
-    return render(request, "complications/escalation.html", {**view.context(), "etas": (0, 10, 20, 30)})
+    may_write = verdict("page-escalation-bedside", "GET", caller) == "allow"
+    context = {**view.context(), "etas": (0, 10, 20, 30), "may_write": may_write}
+    return render(request, "complications/escalation.html", context)
 
 
 def _back(request: HttpRequest, public_id: UUID, problem: Problem | None, done: str) -> HttpResponse:

@@ -26,6 +26,7 @@ from complications.queries.engine import next_due, overdue
 from complications.rules.drill_plan import Plan, windows
 from complications.vocabulary import DrillEvery, Pathway, Tier
 from tests.make_complications import Ward, make_escalation, make_ward
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db
 #: The people of the ward are on call for half a day around the test's clock (a Monday, nine o'clock UTC).
@@ -122,6 +123,16 @@ def test_four_engines_begin_one_drill() -> None:
     for engine in engines:
         engine.join()
     assert Drill.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_celery_the_watchman_begins_it(watchman: Callable[..., Any]) -> None:
+    now = database_now()
+    plan = plan_of(make_ward(now), now)
+    DrillPlan.objects.filter(pk=plan.pk).update(next_at=now, closes_at=now + timedelta(hours=1))
+    watchman()
+    eventually(Drill.objects.exists, what="the watchman has begun the drill")
+    assert DrillPlan.objects.get().next_at > now + timedelta(hours=1)
 
 
 def test_what_no_engine_began_in_its_window_is_missed_and_told(ward: Ward, now: datetime) -> None:

@@ -86,6 +86,8 @@ const show = async (known, other = false) => {
     drawKept(true);
   }
   draw();
+  // The link to the decision leads there, once there is something to lead to.
+  if (!other && location.hash && !place(location.hash.slice(1))?.hidden) place(location.hash.slice(1))?.scrollIntoView();
 };
 const day = (iso) => `${hm(iso)}, ${new Date(iso).toLocaleDateString(locale, { day: "numeric", month: "short" })}`;
 

@@ -12,7 +12,9 @@ refresh("#live", 4000);
 const id = /\/escalations\/([0-9a-f-]{36})\//.exec(location.pathname)[1];
 const panel = document.getElementById("not-sent");
 const waits = document.getElementById("waits");
-const known = (async () => (await fetchCase(id)).body)();
+// Who may not write there (an administrator, an auditor) has nothing to keep.
+const writes = "bedside" in document.getElementById("main").dataset;
+const known = writes ? (async () => (await fetchCase(id)).body)() : undefined;
 keepPage();
 queue.start().catch(() => {});
 queue.addEventListener("change", () => {
@@ -35,8 +37,8 @@ const kept = async (form) => {
 };
 const send = async (form, button) => {
   const answer = await fetch(form.action, { method: "POST", body: sentBy(form, button), credentials: "same-origin", redirect: "manual", signal: AbortSignal.timeout(LONGEST) });
-  // A proxy's page is no answer of the service; ours leads back here with what was done.
-  if (answer.status >= 502) return false;
+  // The service leads back here, with what was done or why not; any other answer (a proxy's page, a refusal) did nothing.
+  if (answer.type !== "opaqueredirect") return false;
   location.reload();
   return true;
 };
