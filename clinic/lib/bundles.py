@@ -33,6 +33,9 @@ const m_later = () => import(document.body.dataset.later + (missed ? `?${missed}
   throw error;
 });
 """
+# Chromium compiles such a script whole, beside the page's thread, and not function by function when each is first called
+# (https://github.com/WICG/explicit-javascript-compile-hints-file-based); for other browsers it is a comment.
+EAGER = "//# allFunctionsCalledOnLoad\n"
 
 
 class BundleError(Exception):
@@ -44,7 +47,8 @@ def lean(name: str, text: str) -> str:
     kinds = {".js": "application/javascript", ".css": "text/css"}
     # The minifier writes into as much room as it was given, and a text that is small already may come out longer.
     small = str(minify.string(kinds[Path(name).suffix], text + "\n" * (len(text) // 8 + 64)))
-    return min(text, small, key=len)
+    hint = EAGER if text.startswith(EAGER) else ""
+    return min(text, hint + small, key=len)
 
 
 class Scripts:
@@ -60,7 +64,7 @@ class Scripts:
     def first_text(self) -> str:
         """Return the script that the page starts with; it exports what the second one takes from it."""
         body = f"{LOAD}{self._joined(self.first)}return{{{','.join(self._taken())}}}"
-        return f"export const given=(()=>{{{body}}})();\n"
+        return f"{EAGER}export const given=(()=>{{{body}}})();\n"
 
     def later_text(self, first: str) -> str:
         """Return the script with what is loaded later, one object for each module; `first` is where the other one lies."""

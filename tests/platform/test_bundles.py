@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 
-from clinic.lib.bundles import BundleError, Scripts, lean
+from clinic.lib.bundles import EAGER, BundleError, Scripts, lean
 from clinic.lib.static import OURS
 from tests.checklists.test_vectors import node_program
 
@@ -90,6 +90,9 @@ def test_the_run_page_starts_without_what_comes_later() -> None:
     assert {f"checklists/{name}.js" for name in ("cement", "people", "report", "others", "keypad", "lock")} <= later
     assert re.match(r'import\{given\}from"\./run-page\.js"', texts[".later.js"])
     assert "/*" not in texts[".css"]
+    # The hint to compile at once outlives being made small; what comes later is compiled as it is called.
+    assert lean("run-page.js", texts[".js"]).startswith(EAGER)
+    assert EAGER not in texts[".later.js"]
     # Collecting makes everything small, the joined files for a second time: that needs room and never makes them longer.
     assert all(len(lean(f"run-page{name}", text)) <= len(text) for name, text in texts.items())
 

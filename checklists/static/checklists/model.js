@@ -7,12 +7,12 @@ export { isNA };
 /** The key of a node's answer at a place, as one string. */
 export const keyAt = (node, at) => keyText(node.key({ ...NOWHERE, ...at }));
 /** What the server wrote into the page itself. */
-export const given = (id) => JSON.parse(document.getElementById(id)?.textContent ?? null);
+export const inPage = (id) => JSON.parse(document.getElementById(id)?.textContent ?? null);
 /** A published list by its hash. It never changes and names no patient: it comes once, and stays on the device for good. */
 export const definitionOf = async (sha256) => {
   const name = `definition:${sha256}`;
-  const here = given(sha256);
-  if (here) plain.put(name, here).catch(() => {});
+  const here = inPage(sha256);
+  if (here) setTimeout(() => plain.put(name, here).catch(() => {}), 999); // not while the page is being drawn
   const known = here ?? (await plain.get(name));
   if (known) return complete(known);
   const { status, body } = await call("GET", `definitions/${sha256}/`);
@@ -65,6 +65,11 @@ export class Run {
     for (const e of queue.waiting)
       if (e.run === this.id && e.kind === "event") (e.refused ? this.refused : this.mine).set(keyText(e.body), e);
     this.known = undefined;
+  }
+
+  /** The queue has changed, perhaps by nothing of this run. */
+  requeue() {
+    if (this.mine.size + this.refused.size || queue.waiting.some((e) => e.run === this.id)) this.overlay();
   }
 
   /** After a receipt: what the server took stands as its answer until the next reading brings its own words. */

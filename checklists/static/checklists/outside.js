@@ -1,6 +1,7 @@
 /** Outside the plain course: emergency, a level or a case that is not treated, pauses, and the second confirmation after one. */
 import { button, clock, date, fill, h, icon, say, sheet, t } from "./dom.js";
 import { call, queue, uuid7 } from "../clinic/js/queue.js";
+import { nearby } from "./picks.js";
 import { rowId } from "./rows.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));
@@ -105,7 +106,7 @@ const reconfirm = (app) => {
   const tell = h("p", { class: "red", role: "alert" });
   const where = h("div", { class: "stack" });
   const box = h("dialog", { class: "sheet wide again", "aria-label": t("again_title"), on: { cancel: (e) => e.preventDefault(), close: () => (box.remove(), (app.confirming = undefined)) } });
-  const near = app.near(LEVELS);
+  const near = nearby(app.run.levels, LEVELS);
   const sides = [["left", t("patients_left")], ["right", t("patients_right")], ["both", t("side_both")], ["midline", t("patients_midline")]];
   const press = (label, on, touch) => {
     const el = button(label, () => {

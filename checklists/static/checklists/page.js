@@ -32,15 +32,6 @@ export const paintRun = (app) => {
     return [h("b", {}, icon("shield-check"), ` ${t(allergies ? "no_allergy" : "allergy_unknown")}`), h("p", { class: "pb-s", text: t(allergies ? "asked_before" : "not_asked") })];
   });
 
-  const byPhase = new Map(runs.map((r) => [r.phase, r]));
-  fill($("phases"), [runs, phase, run.progress, lang.now], () => PHASES.map((name, n) => {
-    const r = byPhase.get(name) ?? {};
-    const done = r.status === "signed";
-    const now = name === phase;
-    const fact = now ? t("n_of_m", { n: run.progress.answered, m: run.progress.required }) : done ? t("signed_at", { at: clock(r.signed_at) }) : r.progress?.answered ? t("n_of_m", { n: r.progress.answered, m: r.progress.required }) : "";
-    return h("li", {}, h("a", { class: done && !now ? "done" : "lock", href: r.id ? `/runs/${r.id}/` : null, "aria-current": now ? "step" : null }, h("span", { class: "st" }, done && !now ? icon("check", t("done")) : `${n + 1}`), t(`phase_${name}`), h("small", { text: fact })));
-  }));
-
   const asked = run.asked.filter(({ node: n }) => n.isAnswerable && n.raw.required !== "optional");
   $("list-name").textContent = t("all_items");
   fill($("title"), [title, phase, lang.now], () => [h("h1", { text: title }), h("p", { class: "pb-s", text: t(`purpose_${phase}`) })]);
@@ -82,11 +73,19 @@ export const paintRun = (app) => {
   else if (inCement) {
     if (!app.cement.el.parentNode) $("items").before(app.cement.el);
     app.cement.paint();
-  } else {
-    app.rows.paint();
-    paintDock(app, signatures, status);
-  }
+  } else app.rows.paint();
+  // What no question moves by: with the rows that follow a frame later.
+  if (!inCement && !app.rows.drawn) return;
+  if (!inCement) paintDock(app, signatures, status);
   fill($("notice"), [lang.now, run.sha256], () => say(run.definition, "notice"));
+  const byPhase = new Map(runs.map((r) => [r.phase, r]));
+  fill($("phases"), [runs, phase, run.progress, lang.now], () => PHASES.map((name, n) => {
+    const r = byPhase.get(name) ?? {};
+    const done = r.status === "signed";
+    const now = name === phase;
+    const fact = now ? t("n_of_m", { n: run.progress.answered, m: run.progress.required }) : done ? t("signed_at", { at: clock(r.signed_at) }) : r.progress?.answered ? t("n_of_m", { n: r.progress.answered, m: r.progress.required }) : "";
+    return h("li", {}, h("a", { class: done && !now ? "done" : "lock", href: r.id ? `/runs/${r.id}/` : null, "aria-current": now ? "step" : null }, h("span", { class: "st" }, done && !now ? icon("check", t("done")) : `${n + 1}`), t(`phase_${name}`), h("small", { text: fact })));
+  }));
 };
 const age = (born) => {
   const [b, n] = [new Date(born), new Date()];
@@ -126,11 +125,12 @@ export const paintState = (app) => {
   const unsent = queue.unsent();
   const refused = all.filter((e) => e.refused && !e.read);
   const quiet = Date.now() - net.at > 3 * POLL + 4000;
-  const kind = net.state === "login" ? "login" : net.state === "up" && !quiet ? (unsent.length ? "sending" : "ok") : net.state === "unknown" ? "asking" : "off";
+  // What waits here is not known before the disk has said it.
+  const kind = !app.ready ? "asking" : net.state === "login" ? "login" : net.state === "up" && !quiet ? (unsent.length ? "sending" : "ok") : net.state === "unknown" ? "asking" : "off";
   $("conn").className = kind === "ok" ? "conn ok" : kind === "sending" || kind === "asking" ? "conn" : "conn bad";
-  fill($("conn"), [kind, unsent.length, lang.now], () => [
+  fill($("conn"), [kind, unsent.length, app.ready, lang.now], () => [
     h("b", {}, icon(kind === "off" ? "wifi-off" : kind === "login" ? "key-round" : "wifi"), ` ${t(`conn_${kind}`)}`),
-    h("p", { class: "pb-s", text: unsent.length ? t("n_on_tablet", { n: unsent.length }) : t(kind === "ok" ? "all_on_server" : "nothing_waits") }),
+    h("p", { class: "pb-s", text: unsent.length ? t("n_on_tablet", { n: unsent.length }) : app.ready && t(kind === "ok" ? "all_on_server" : "nothing_waits") }),
   ]);
   const minutes = Math.floor((Date.now() - net.since) / 60000);
   const old = unsent.length && Date.now() - unsent[0].made > 600000;

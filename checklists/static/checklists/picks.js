@@ -1,5 +1,11 @@
-/** The control for several answers to one question; the sign in has none. */
+/** Controls that the sign in has none of: several answers to one question, and one touch for a whole examination. */
 import { button, h, icon, say, t } from "./dom.js";
+
+/** The vertebrae within two of this procedure's levels. */
+export const nearby = (levels, options) => {
+  const at = levels.map((level) => options.indexOf(level));
+  return new Set(options.filter((_, n) => at.some((place) => Math.abs(place - n) <= 2)));
+};
 
 /** Several: chips that stay in the order of the list; an exclusive one stands alone. */
 export const several = (node, give, app, unless) => {
@@ -11,7 +17,7 @@ export const several = (node, give, app, unless) => {
   const chips = boxes.map((b) => h("label", { class: "pick" }, b, h("span", {}, icon("check"), say(b.option, "label"))));
   const el = h("fieldset", { class: "picks" }, h("legend", { class: "vh", text: app.name(node) }), chips);
   // Of the 27 vertebrae those around the procedure's levels stand ready; the others are one touch away.
-  const near = node.options.length > 20 && app.near(node.options.map((o) => o.value));
+  const near = node.options.length > 20 && nearby(app.run.levels, node.options.map((o) => o.value));
   const all = near && button(t("other_levels"), () => el.classList.add("all"));
   if (near) {
     chips.forEach((chip, n) => chip.classList.toggle("far", !near.has(node.options[n].value)));
@@ -31,4 +37,15 @@ export const several = (node, give, app, unless) => {
     el.dataset.at = a?.mark ?? "";
   };
   return { el, set, wide: true };
+};
+
+/** One touch for a whole examination that found nothing new; each answer is written out and can be changed. */
+export const quick = (node, at, app, keyAt) => {
+  const same = node.children.filter((c) => c.raw.options?.some((o) => o.value === "as_baseline") && c.raw.required === "always");
+  if (same.length < 2) return null;
+  return button(t("all_as_before"), () => {
+    const awake = node.children.find((c) => c.id.endsWith(".awake"));
+    if (awake && !app.run.answered(keyAt(awake, at))) app.tick(awake, at, "yes");
+    for (const c of same) if (!app.run.answered(keyAt(c, at))) app.tick(c, at, "as_baseline");
+  });
 };

@@ -2,6 +2,7 @@
 import { button, h, say, sheet, t } from "./dom.js";
 import { control } from "./controls.js";
 import { queue, uuid7 } from "../clinic/js/queue.js";
+import { inPage } from "./model.js";
 
 const MUSCLES = ["hip_flexion", "knee_extension", "ankle_dorsiflexion", "great_toe_extension", "plantarflexion"];
 const SYMPTOMS = ["leg_weakness", "saddle_numbness", "bladder_bowel", "new_leg_pain", "progressive_leg_pain", "severe_back_pain", "sensory_level", "gait_ataxia", "bilateral_leg_symptoms"];
@@ -11,7 +12,7 @@ const options = (values, prefix) => values.map((value) => ({ value, label: t(`${
 export const report = (app, start = {}) => {
   const { run } = app;
   const given = { occurred_at: new Date().toISOString(), symptoms: [], mrc: {}, ...start };
-  const types = app.complications();
+  const types = inPage("complications");
   const questions = [
     ["type", { type: "choice", options: types, title: t("what_happened") }],
     ["level", { type: "choice", options: run.levels.map((value) => ({ value, label: value })), title: t("level") }],

@@ -1,7 +1,7 @@
 /** The items of a phase as rows, in the order in which they are read aloud. Rows are built once and then only painted. */
 import { button, clock, fill, h, icon, say, t } from "./dom.js";
 import { control, words } from "./controls.js";
-import { keyAt } from "./model.js";
+import { keyAt, late } from "./model.js";
 
 const FIRST = 8;
 const MARKS = { tablet: "tablet", server: "check", team: "check-check" };
@@ -143,7 +143,7 @@ const seriesRow = (node, app, number) => {
 const foldRow = (node, at, app, ordinal) => {
   const sum = h("p", { class: "by" });
   const toggle = h("button", { class: "btn quiet", type: "button", on: { click: () => app.toggle(at.instance) } });
-  const el = h("li", { class: "item fold", tabindex: "-1", id: `f-${at.instance}` }, h("span", { class: "n sml", text: ordinal }), h("div", {}, h("h3", { text: `${t(`one_${node.repeat}`)} ${ordinal}` }), sum), h("div", { class: "ctl row" }, app.quick(node, at), toggle));
+  const el = h("li", { class: "item fold", tabindex: "-1", id: `f-${at.instance}` }, h("span", { class: "n sml", text: ordinal }), h("div", {}, h("h3", { text: `${t(`one_${node.repeat}`)} ${ordinal}` }), sum), h("div", { class: "ctl row" }, late.quick?.(node, at, app, keyAt), toggle));
   const paint = (open, slots) => {
     const said = slots.filter((s) => app.run.answered(s.key));
     fill(sum, [open, said.map((s) => app.run.answer(s.key).value)], () =>
@@ -212,7 +212,8 @@ export class Rows {
 
     let cursor = this.list.firstElementChild;
     // What fits on the screen stands at once; the rest of a list that is drawn for the first time follows a frame later.
-    const now = cursor ? wanted : wanted.slice(0, FIRST);
+    const now = this.drawn ? wanted : wanted.slice(0, FIRST);
+    requestAnimationFrame(() => (this.drawn = true));
     if (now.length < wanted.length) app.paintSoon();
     const kept = new Set(now.map(([r]) => r.el));
     for (const [r, paint] of now) {

@@ -3,7 +3,7 @@ import { button, h, lang, say, sheet, t } from "./dom.js";
 import { call, net, queue } from "../clinic/js/queue.js";
 import { cache, outbox, plain } from "../clinic/js/store.js";
 import { POLL, paintRun, paintState } from "./page.js";
-import { Run, definitionOf, given, keyAt } from "./model.js";
+import { Run, definitionOf, inPage, keyAt, late } from "./model.js";
 import { Rows, rowId } from "./rows.js";
 import { CallNow } from "./guard.js";
 
@@ -36,13 +36,7 @@ const app = {
   name: (raw) => say(raw),
   reasons: () => app.run.definition.conventions.reasons.not_applicable.map((r) => ({ value: r.value, label: say(r, "label") })),
   personName: (user) => app.people.find((p) => p.user === user)?.name ?? user?.name ?? user ?? "",
-  complications: () => JSON.parse($("complications").textContent),
   confirm: (title, says, yes = t("yes"), no = t("no")) => sheet(title, (close) => [h("p", { text: says }), h("div", { class: "row end" }, button(no, () => close(false)), button(yes, () => close(true), "pri"))], { kind: "small" }),
-  /** The vertebrae within two of this procedure's levels. */
-  near(options) {
-    const at = app.run.levels.map((level) => options.indexOf(level));
-    return new Set(options.filter((_, n) => at.some((place) => Math.abs(place - n) <= 2)));
-  },
   say: (text, kind = "amber") => {
     app.notes.push({ text, kind });
     app.paint();
@@ -65,6 +59,7 @@ const app = {
 
   /** One touch: the control is already painted by the browser; the mark follows at once, everything else after it. */
   tick(node, at, value, options = {}) {
+    if (!app.ready) return app.disk.then(() => app.tick(node, at, value, options)); // what waits here may be its parent
     if (app.run.state.status === "signed") app.say(t("phase_is_signed"));
     const key = keyAt(node, at);
     const before = app.run.answer(key);
@@ -119,16 +114,6 @@ const app = {
   repeat: async (node) => (await import("./acts.js")).repeat(app, node),
   menu: async () => (await import("./outside.js")).menu(app),
   pause: async () => (await import("./acts.js")).pause(app),
-  /** One touch for a whole examination that found nothing new; each answer is written out and can be changed. */
-  quick(node, at) {
-    const same = node.children.filter((c) => c.raw.options?.some((o) => o.value === "as_baseline") && c.raw.required === "always");
-    if (same.length < 2) return null;
-    return button(t("all_as_before"), () => {
-      const awake = node.children.find((c) => c.id.endsWith(".awake"));
-      if (awake && !app.run.answered(keyAt(awake, at))) app.tick(awake, at, "yes");
-      for (const c of same) if (!app.run.answered(keyAt(c, at))) app.tick(c, at, "as_baseline");
-    });
-  },
   scanned(node, text, give) {
     give(text);
     import("./scan.js").then(({ propose }) => propose(app, node, text)).catch(() => {});
@@ -187,16 +172,19 @@ const app = {
     app.rows.rows.clear();
     $("items")?.replaceChildren();
   },
-  async sessionIs(session) {
-    if (!session?.site) return;
-    const other = app.session && app.session.site?.id !== session.site.id;
-    if (app.session && app.session.user !== session.user) app.etag = undefined;
+  /** Who is at work, as the server or the disk says it. */
+  atWork(session) {
     app.session = session;
     app.run.me = session.user;
     app.people = session.people;
-    app.phones = phoneList(session.site.phone_list);
-    if (other) await cache.forget();
+    app.phones = phoneList(session.site?.phone_list);
     app.speak(session.language);
+  },
+  async sessionIs(session, before = app.session) {
+    if (!session?.site) return;
+    if (before && before.user !== session.user) app.etag = undefined;
+    app.atWork(session);
+    if (before && before.site?.id !== session.site.id) await cache.forget();
     await plain.put("session", { ...session, csrf_token: undefined });
     app.paint();
   },
@@ -227,11 +215,11 @@ const read = async () => {
   const older = () => asked !== app.sent || (who !== app.session?.user && body.ticket_of !== app.session?.user);
   if (status === 200 && older()) return "older";
   if (status === 200) {
-    app.etag = got.get("ETag");
     const { sha256 } = body.definition;
     const definition = app.run.sha256 === sha256 ? app.run.definition : await definitionOf(sha256);
     if (!definition) return 0;
     if (older()) return "older";
+    app.etag = got.get("ETag");
     app.run.load({ ...body, runs: app.run.state?.runs }, definition);
     const kept = app.keepTicket(body.ticket_of, body.ticket);
     app.paint();
@@ -267,17 +255,29 @@ const poll = async () => {
   setTimeout(poll, POLL);
 };
 
-/** What is asked before anything else is done, unless the page has brought the answer. */
-const told = given("given");
-const chosen = localStorage.getItem("lang");
-const first = { run: runId && (chosen ?? told?.run.language) === told?.run.language && told ? { status: 200, body: told.run, headers: new Map([["ETag", told.etag]]) } : ask(chosen), session: told ? { status: 200, body: told.session } : call("GET", "session/") };
+/** What the server wrote into the page: session and run, as they were a moment ago. */
+const told = inPage("given");
 if (told) net.heard(200, told.run.now);
+/** What is asked before anything else is done. */
+const first = told ? {} : { run: runId && ask(localStorage.getItem("lang")), session: call("GET", "session/") };
+
+/** Resolves when a frame has been shown; a page that nobody sees does not wait for ever. */
+const seen = () => new Promise((done) => {
+  requestAnimationFrame(() => setTimeout(done));
+  setTimeout(done, 500);
+});
+/** Draw a run that came before the server was asked. */
+const draw = async (state) => {
+  const definition = await definitionOf(state.definition.sha256);
+  if (definition) app.run.load(state, definition);
+  app.paint();
+};
 
 const start = async () => {
   app.speak(lang.now);
   document.documentElement.dataset.theme = localStorage.getItem("theme") ?? "auto";
   queue.addEventListener("change", () => {
-    app.run.overlay();
+    app.run.requeue();
     app.paintSoon();
   });
   queue.addEventListener("unkept", () => {
@@ -316,29 +316,34 @@ const start = async () => {
   });
 
   const found = (asked) => Promise.resolve(asked).catch(() => undefined);
-  const [known, tickets, held] = await Promise.all([
+  app.disk = Promise.all([
     found(plain.get("session")),
     found(plain.get("tickets")),
-    found(runId && cache.get(`run:${runId}`)),
+    found(!told && runId && cache.get(`run:${runId}`)),
     queue.start().catch(() => (app.unkept = true)),
   ]);
+  if (told) {
+    // The list is drawn while the disk is being opened; a tick waits for it.
+    app.atWork(told.session);
+    await draw(told.run);
+  }
+  const [known, tickets, held] = await app.disk;
   app.tickets = tickets ?? {};
-  if (known) {
-    app.session = known;
-    app.run.me = known.user;
-    app.people = known.people;
-    app.phones = phoneList(known.site?.phone_list);
-    app.speak(known.language);
-  }
-  if (runId) {
-    const definition = held && (await definitionOf(held.definition.sha256));
-    if (definition && !app.run.state) app.run.load(held, definition);
-    app.paint();
-  }
-  const drawn = runId && poll();
-  const { status, body } = await first.session;
-  if (status === 200) await app.sessionIs(body);
-  await drawn;
+  app.ready = true;
+  if (known && !told) app.atWork(known);
+  if (held) await draw(held);
+  else app.paint();
+  if (told && app.run.state) {
+    app.keepTicket(told.run.ticket_of, told.run.ticket);
+    await seen();
+    // Asked for again as it was shown: in the language that was chosen on this tablet.
+    if (lang.now === told.run.language) app.etag = told.etag;
+    keep();
+    readRail();
+    setTimeout(poll, POLL);
+  } else if (runId) await poll();
+  const { status, body } = told ? { status: 200, body: told.session } : await first.session;
+  if (status === 200) await app.sessionIs(body, known);
   await rest();
 };
 
@@ -353,10 +358,11 @@ const later = async (load) => {
 };
 /** Everything that the first paint does without, before anybody could want it without a network. */
 const rest = async () => {
-  const [{ others, shelf }, { worker }, { Lock }, { watchPaging }, outside] = await later(() => Promise.all([import("./others.js"), import("./worker.js"), import("./lock.js"), import("./health.js"), import("./outside.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./picks.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
+  const [{ others, shelf }, { worker }, { Lock }, { watchPaging }, outside, picks] = await later(() => Promise.all([import("./others.js"), import("./worker.js"), import("./lock.js"), import("./health.js"), import("./outside.js"), import("./picks.js"), import("./identity.js"), import("./people.js"), import("./report.js"), import("./cement.js"), import("./keypad.js"), import("./waiting.js"), import("./scan.js"), import("./acts.js"), import("./rules_more.js")]));
   app.lock = new Lock(app);
   watchPaging(app);
   app.outside = outside;
+  Object.assign(late, picks);
   app.paint();
   if (runId) others(app, runId);
   else shelf();

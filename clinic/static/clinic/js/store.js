@@ -8,6 +8,7 @@ const asked = (request) =>
     request.onerror = () => fail(request.error);
   });
 
+const PATIENT = 5000;
 let opened;
 const base = () =>
   (opened ??= new Promise((done, fail) => {
@@ -18,6 +19,7 @@ const base = () =>
     };
     request.onsuccess = () => done(request.result);
     request.onerror = () => fail(request.error);
+    setTimeout(fail, PATIENT); // some browsers forget to answer: what cannot be kept is sent, and the page says so
   }).catch((error) => {
     opened = undefined; // a browser that was short of room may open it a moment later
     throw error;
