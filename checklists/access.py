@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from uuid import UUID
 
-from checklists.models import Definition, Run
+from checklists.models import Definition, Draft, Run
 from clinic.access import Caller
 from clinic.lib.prepared import Row, fetch
 from clinic.lib.problems import NotFound
@@ -73,3 +73,12 @@ def access_definition(caller: Caller, sha256: str) -> Definition:
     if definition is None:
         raise NotFound("unknown_definition", "No list is published under this hash.")
     return definition
+
+
+def access_draft(caller: Caller, public_id: UUID | str) -> Draft:
+    """Return a draft by its id; lists, and so their drafts, belong to every site and hold no record."""
+    rows = Draft.objects.select_related("author", "proposed_by", "approved_by", "base", "definition")
+    draft = rows.filter(public_id=public_id).first()
+    if draft is None:
+        raise NotFound("unknown_draft", "There is no such draft.")
+    return draft

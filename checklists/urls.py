@@ -2,10 +2,12 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from checklists.api import board, events, follow_ups, identity, procedures, runs, signing
+from checklists.api import board, drafts, events, follow_ups, identity, moving, procedures, runs, signing
 from checklists.pages import board as board_page
+from checklists.pages import definitions, run, timeline, wall
+from checklists.pages import drafts as draft_pages
 from checklists.pages import follow_ups as follow_up_pages
-from checklists.pages import run, timeline, wall
+from checklists.pages import moving as moving_page
 
 api_urlpatterns: list[URLPattern | URLResolver] = [
     # Asked for most, so it is found first.
@@ -39,6 +41,27 @@ api_urlpatterns: list[URLPattern | URLResolver] = [
         name="api-follow-up-answers",
     ),
     path("follow-ups/<uuid:public_id>/form/", follow_ups.FollowUpFormView.as_view(), name="api-follow-up-form"),
+    path("runs/<uuid:public_id>/move/", moving.RunMoveView.as_view(), name="api-run-move"),
+    path("definitions/", drafts.DefinitionsView.as_view(), name="api-definitions"),
+    path("definitions/<str:sha256>/runs/", drafts.DefinitionRunsView.as_view(), name="api-definition-runs"),
+    path(
+        "definitions/<str:sha256>/withdrawal/",
+        drafts.DefinitionWithdrawalView.as_view(),
+        name="api-definition-withdrawal",
+    ),
+    path(
+        "definitions/<str:sha256>/questionnaire/",
+        drafts.QuestionnaireView.as_view(),
+        name="api-definition-questionnaire",
+    ),
+    path("questionnaires/", drafts.QuestionnairesView.as_view(), name="api-questionnaires"),
+    path("definition-drafts/", drafts.DraftsView.as_view(), name="api-drafts"),
+    path("definition-drafts/<uuid:public_id>/", drafts.DraftView.as_view(), name="api-draft"),
+    path("definition-drafts/<uuid:public_id>/dry-run/", drafts.DraftDryRunView.as_view(), name="api-draft-dry-run"),
+    path("definition-drafts/<uuid:public_id>/proposal/", drafts.DraftProposalView.as_view(), name="api-draft-proposal"),
+    path("definition-drafts/<uuid:public_id>/approval/", drafts.DraftApprovalView.as_view(), name="api-draft-approval"),
+    path("definition-drafts/<uuid:public_id>/return/", drafts.DraftReturnView.as_view(), name="api-draft-return"),
+    path("definition-drafts/<uuid:public_id>/discard/", drafts.DraftDiscardView.as_view(), name="api-draft-discard"),
     path("definitions/<str:sha256>/", runs.DefinitionView.as_view(), name="api-definition"),
     path("board/", board.BoardView.as_view(), name="api-board"),
 ]
@@ -50,6 +73,15 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("follow-ups/", follow_up_pages.follow_ups, name="page-follow-ups"),
     path("follow-ups/<uuid:public_id>/", follow_up_pages.follow_up, name="page-follow-up"),
     path("follow-ups/<uuid:public_id>/contact/", follow_up_pages.contact, name="page-follow-up-contact"),
+    path("definitions/", definitions.definitions, name="page-definitions"),
+    path("definitions/import/", definitions.questionnaire_import, name="page-questionnaire-import"),
+    path("definitions/drafts/<uuid:public_id>/", draft_pages.draft, name="page-draft"),
+    path("definitions/drafts/<uuid:public_id>/text/", draft_pages.draft_text, name="page-draft-text"),
+    path("definitions/drafts/<uuid:public_id>/items/<str:item>/", draft_pages.draft_item, name="page-draft-item"),
+    path("definitions/<str:sha256>/", definitions.definition, name="page-definition"),
+    path("definitions/<str:sha256>/withdrawal/", definitions.withdrawal, name="page-definition-withdrawal"),
+    path("definitions/<str:sha256>/questionnaire/", definitions.questionnaire, name="page-definition-questionnaire"),
+    path("runs/<uuid:public_id>/move/", moving_page.run_move, name="page-run-move"),
     path("runs/shell/", run.shell, name="page-run-shell"),
     path("runs/<uuid:public_id>/", run.run, name="page-run"),
     path("sw.js", run.service_worker, name="page-service-worker"),

@@ -25,6 +25,7 @@ PAGES = (
     ("page-escalations", gettext_lazy("Escalations"), "/escalations/"),
     ("page-follow-ups", gettext_lazy("Follow-ups"), "/follow-ups/"),
     ("page-rota", gettext_lazy("Rota"), "/rota/"),
+    ("page-definitions", gettext_lazy("Lists"), "/definitions/"),
     ("page-exports", gettext_lazy("Exports"), "/exports/"),
     ("page-audit", gettext_lazy("Audit"), "/audit/"),
     ("page-inbox", gettext_lazy("Inbox (demo)"), "/inbox/"),

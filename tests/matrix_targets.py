@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from checklists.models import Run
+from checklists.actions.drafts import next_version, open_draft
+from checklists.models import Draft, Run
+from checklists.queries.definitions import in_force
 from clinic.actions.rota import add_leave, add_override
 from clinic.actions.swaps import Part, propose_swap
 from clinic.lib.clock import database_now
@@ -339,3 +341,31 @@ ARGUMENTS["page-rota-shift"] = ARGUMENTS["api-rota-shift"]
 ARGUMENTS["page-rota-override"] = ARGUMENTS["api-rota-override"]
 ARGUMENTS["page-rota-leave"] = ARGUMENTS["api-rota-leave"]
 ARGUMENTS["page-rota-swap"] = ARGUMENTS["api-rota-swap-answer"]
+
+
+@record("draft")
+def _draft(place: Place) -> Draft:
+    """Lists are the same at every site, and one draft of a list is worked on at a time."""
+    place["run"]
+    known = Draft.objects.in_work().filter(name="pre").first()
+    base = in_force("pre")
+    assert base is not None
+    by = make_actor(place.people["administrator"])
+    content = {**base.content, "version": next_version("pre")}
+    return known or open_draft(name="pre", content=content, base=base, note="", by=by, now=database_now())
+
+
+DRAFT_ROUTES = {
+    *("api-draft", "api-draft-dry-run", "api-draft-proposal", "api-draft-approval", "api-draft-return"),
+    *("api-draft-discard", "page-draft", "page-draft-text"),
+}
+VERSION_ROUTES = {
+    *("api-definition-runs", "api-definition-questionnaire", "api-definition-withdrawal", "page-definition"),
+    *("page-definition-withdrawal", "page-definition-questionnaire"),
+}
+ARGUMENTS |= {name: lambda place: {"public_id": place["draft"].public_id} for name in DRAFT_ROUTES}
+ARGUMENTS["page-draft-item"] = lambda place: {"public_id": place["draft"].public_id, "item": "PRE-PAI-01.rest"}
+ARGUMENTS |= {name: lambda place: {"sha256": place["run"].definition.sha256} for name in VERSION_ROUTES}
+ARGUMENTS["api-run-move"] = ARGUMENTS["page-run-move"] = lambda place: {"public_id": place["run"].public_id}
+SAME_EVERYWHERE |= DRAFT_ROUTES | VERSION_ROUTES | {"page-draft-item"}
+BODIES["page-definitions"] = lambda place: {"list": place["run"].definition.name}

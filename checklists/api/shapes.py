@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from checklists.vocabulary import EventOutcome, PauseKind, Phase, RunStatus, SignatureRole
+from checklists.vocabulary import DraftStatus, EventOutcome, PauseKind, Phase, RunStatus, SignatureRole
 from clinic.api.schema import Maybe
 from clinic.vocabulary import Anaesthesia, Indication, LevelStatus, ProcedureKind, ProcedureStatus, Sex, TeamRole
 
@@ -137,7 +137,7 @@ AMENDMENT = {
 }
 RUN = {
     **RUN_LINE,
-    "definition": {**DEFINITION, "content": Maybe("object")},
+    "definition": {**DEFINITION, "content": Maybe("object"), "withdrawn": "text?"},
     "procedure": {
         "id": "uuid",
         "patient": {"family_name": "text", "given_name": "text", "birth_date": "day", "sex": Sex},
@@ -252,3 +252,59 @@ BOARD = {
         }
     ],
 }
+
+VERSION = {
+    **DEFINITION,
+    "phase": Phase,
+    "published_at": "instant",
+    "published_by": "text?",
+    "authored_by": "text?",
+    "withdrawn_at": "instant?",
+    "withdrawn_because": "text?",
+}
+STATUS_OF_RUN = {
+    "id": "uuid",
+    "procedure": "uuid",
+    "phase": Phase,
+    "status": RunStatus,
+    "opened_at": "instant",
+    "signed_at": "instant?",
+    "moved_on": "flag",
+}
+NOTE = {"item": "text", "field": "text", "how": "text", "detail": "text"}
+DRAFT = {
+    "id": "uuid",
+    "list": "text",
+    "status": DraftStatus,
+    "number": "integer",
+    "author": "text",
+    "proposed_by": "text?",
+    "approved_by": "text?",
+    "base": "sha256?",
+    "definition": "sha256?",
+    "saved_by": "text",
+    "saved_at": "instant",
+    "note": "text",
+    "report": [NOTE],
+    "content": "object",
+    "faults": [{"list": "text", "item": "text", "field": "text", "remedy": "text"}],
+    "changes": [{"item": "text", "kind": "text", "field": "text", "was": "any", "now": "any"}],
+    "cautions": [{"item": "text", "code": "text"}],
+}
+DRY_RUN = {
+    "looked_at": "integer",
+    "stopped": "integer",
+    "items": [{"item": "text", "cases": "integer"}],
+    "cases": [{"run": "uuid", "procedure": "uuid", "signed_at": "instant?", "blockers": [BLOCKER]}],
+}
+_KEPT = {"key": "text", "value": "any"}
+MOVE_PLAN = Maybe(
+    {
+        "definition": DEFINITION,
+        "plan_sha256": "sha256",
+        "kept": [_KEPT],
+        "unfit": [{**_KEPT, "detail": "text"}],
+        "retired": [_KEPT],
+        "new": ["text"],
+    }
+)

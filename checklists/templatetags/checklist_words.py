@@ -1,5 +1,6 @@
 """The words of the lists in the reader's language."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from checklists.rules.nodes import Key, Node
 
 register = template.Library()
+
+#: Characters of a field that a difference shows.
+LONGEST = 600
 
 #: The fourth phase holds needle, balloon and cement; "Cement" alone was misread.
 PHASES: dict[str, Any] = {
@@ -108,3 +112,72 @@ def answer_words(node: Node | None, value: Any) -> str:
     unit = str(raw.get("unit", ""))
     shown = str(localize(value)) if isinstance(value, int | float) else str(value)
     return f"{shown} {unit}" if unit and not unit.startswith("{") else shown
+
+
+DRAFTS: dict[str, Any] = {
+    "open": _("being written"),
+    "proposed": _("waits for approval"),
+    "published": _("published"),
+    "discarded": _("given up"),
+}
+CAUTIONS: dict[str, Any] = {
+    "retired": _("is no longer asked"),
+    "weaker": _("stops less strongly than before"),
+    "raises_less": _("calls less than before"),
+    "optional": _("is no longer required"),
+}
+EDITOR: dict[str, Any] = {
+    "always": _("always"),
+    "conditional": _("where its condition holds"),
+    "optional": _("no"),
+    "procedure": _("procedure"),
+    "level": _("level"),
+    "level_side": _("level and side"),
+    "now": _("at once"),
+    "debt": _("later, as safety debt"),
+    "all": _("all must hold"),
+    "any": _("one is enough"),
+    "H0": _("H0: nobody lets it pass"),
+    "H1": _("H1: two people may let it pass"),
+    "S": _("S: shown, confirmed by signing"),
+}
+
+
+@register.filter
+def draft_word(value: object) -> Any:
+    """Return where a draft stands."""
+    return DRAFTS.get(str(value), str(value))
+
+
+@register.filter
+def caution_word(value: object) -> Any:
+    """Return what an approver should look at."""
+    return CAUTIONS.get(str(value), str(value))
+
+
+@register.filter
+def editor_word(value: object) -> Any:
+    """Return a choice of the editor in words."""
+    return EDITOR.get(str(value), str(value))
+
+
+@register.filter
+def cut_words(text: str) -> list[str]:
+    """Return the words of a text, to loop over them."""
+    return text.split()
+
+
+@register.filter
+def said(thing: Any, name: str) -> str:
+    """Return a text of something that says it in both languages, in the reader's."""
+    other = f"{name}_tr"
+    if isinstance(thing, dict):
+        return str((thing.get(other) if _turkish() else "") or thing.get(name, ""))
+    return str((getattr(thing, other, "") if _turkish() else "") or getattr(thing, name, ""))
+
+
+@register.filter
+def in_short(value: Any) -> str:
+    """Return a field of a list as one reads it: text as it is, the rest as JSON, a long one cut."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
