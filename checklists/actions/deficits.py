@@ -13,7 +13,7 @@ from checklists.rules.evaluation import Evaluation
 from checklists.rules.facts import Examined
 from checklists.rules.nodes import Key
 from checklists.rules.raises import DRAFT, TIMER, TRIGGER, Fired, fired_by, settled_timers
-from checklists.rules.values import parse_instant
+from checklists.rules.times import parse_instant
 from clinic.models import Actor
 from complications.actions.reporting import draft_complication, raise_triggers
 from complications.actions.timers import drop_timer, set_timer

@@ -15,7 +15,7 @@ from checklists.queries.state import evaluate, load_state
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.facts import Examined, examinations, level_facts, procedure_facts
 from checklists.rules.nodes import Key
-from checklists.rules.values import parse_instant
+from checklists.rules.times import parse_instant
 from checklists.vocabulary import Phase
 from clinic.actions.procedures import record_exam, update_facts
 from clinic.models import Actor

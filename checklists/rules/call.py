@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from checklists.rules.conditions import Found, is_number
 from checklists.rules.nodes import Index, Node, Scope
-from checklists.rules.values import parse_instant
+from checklists.rules.times import parse_instant
 
 
 class View(Protocol):

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from checklists.rules.computed import FUNCTIONS
+from checklists.rules.conditions import is_number
 from checklists.rules.nodes import CONTAINERS, references
+from checklists.rules.times import is_day, parse_instant
 from checklists.rules.values import LEVELS
 
 TYPES = frozenset(
@@ -136,6 +138,12 @@ def _check_values(item: Mapping[str, Any], broken: Any) -> None:
         raise broken("min", f"min {low} is above max {high}. Exchange them.")
 
 
+def _has_order(target: Mapping[str, Any], value: Any) -> bool:
+    if target["type"] == "date":
+        return is_day(value)
+    return parse_instant(value) is not None if target["type"] == "datetime" else is_number(value)
+
+
 def _check_condition(condition: Any, broken: Any, known: Mapping[str, Any], own: Mapping[str, Any]) -> None:
     if not isinstance(condition, Mapping) or not condition:
         raise broken("A condition is {item|fact, op, value}, or all/any of such. Write one.")
@@ -161,6 +169,16 @@ def _check_condition(condition: Any, broken: Any, known: Mapping[str, Any], own:
         elif name not in known:
             raise broken(f"It refers to {name}, which is on no list. Mend the id, or add the item.")
     target = known.get(str(condition.get("item")), own if "fact" not in condition else None)
+    ordered = condition["op"] in {">", "<", ">=", "<="}
+    if target and ordered and target["type"] not in {"integer", "decimal", "date", "datetime"}:
+        raise broken(f"{target['id']} has no order: {condition['op']} could never be true. Use =, != or exists.")
+    if (
+        target
+        and ordered
+        and not isinstance(condition["value"], Mapping)
+        and not _has_order(target, condition["value"])
+    ):
+        raise broken(f"{condition['value']!r} cannot be compared with {target['id']}, which is a {target['type']}.")
     if target and condition["op"] in {"=", "!="} and isinstance(condition["value"], str):
         options = {option["value"] for option in target.get("options", ())} or set(LEVELS)
         if target["type"] in {"choice", "multi_choice", "coded"} and condition["value"] not in options:

@@ -14,7 +14,7 @@ from checklists.rules import neuro
 from checklists.rules.call import Call, View
 from checklists.rules.conditions import is_number
 from checklists.rules.nodes import Node, Scope
-from checklists.rules.values import parse_instant
+from checklists.rules.times import parse_instant
 
 
 def compute(view: View, node: Node, scope: Scope, function: str, args: Sequence[str]) -> Any:

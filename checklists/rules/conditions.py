@@ -1,14 +1,18 @@
 """Conditions as in FHIR's `enableWhen`: `all` and `any` nest; a leaf compares an item, a fact or the item itself.
 
 On a missing answer only `exists` can be true. "Not applicable" exists and compares with nothing. `=` is true when any of several
-values is equal, `!=` when there is a value and none is equal, the orders when any value fulfils them. The same semantics stand
+values is equal, `!=` when there is a value and none is equal, the orders when any value fulfils them: numbers with numbers,
+days with days, instants with instants; words have no order. The same semantics stand
 in static/checklists/rules.js; tests/vectors/conditions.json holds both together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+
+from checklists.rules.times import is_day, parse_instant
 
 NOT_APPLICABLE = "not_applicable"
 
@@ -65,10 +69,20 @@ def holds(condition: Mapping[str, Any], resolve: Resolve, limit: Limit) -> bool:
     )
 
 
+def _ordered(value: Any) -> float | str | datetime | None:
+    """Return what an order compares: numbers, days as their text, instants whatever their zone; None for what has no order."""
+    if is_number(value):
+        return float(value)
+    if is_day(value):
+        return str(value)
+    return parse_instant(value)
+
+
 def _compare(operator: str, value: Any, wanted: Any) -> bool:
     if operator == "=":
         return same(value, wanted)
-    if not (is_number(value) and is_number(wanted)):
+    value, wanted = _ordered(value), _ordered(wanted)
+    if type(value) is not type(wanted) or value is None:
         return False
     if operator == ">":
         return bool(value > wanted)

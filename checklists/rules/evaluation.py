@@ -14,7 +14,8 @@ from typing import Any
 from checklists.rules import computed
 from checklists.rules.conditions import Found, holds, is_not_applicable
 from checklists.rules.nodes import Index, Key, Node, Scope, key_at
-from checklists.rules.values import LEVELS, comparable, parse_instant
+from checklists.rules.times import parse_instant
+from checklists.rules.values import LEVELS, comparable
 
 PLANNED_LEVELS = "PRE-LVL-01"
 SIDES_ITEM = "TOU-SUR-01.sides"

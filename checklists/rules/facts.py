@@ -14,7 +14,8 @@ from typing import Any
 from checklists.rules.evaluation import PLANNED_LEVELS, Evaluation
 from checklists.rules.neuro import ARM_MUSCLES, LEG_MUSCLES
 from checklists.rules.nodes import Index, Key, Node, Scope
-from checklists.rules.values import number_of, parse_instant
+from checklists.rules.times import parse_instant
+from checklists.rules.values import number_of
 
 # Items that say a fact without `feeds` in the catalogue (its reader is the surveillance of the floor below).
 BASELINE = {

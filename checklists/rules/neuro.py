@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from checklists.rules.call import Call
 from checklists.rules.conditions import is_number
 from checklists.rules.nodes import Scope
-from checklists.rules.values import parse_instant
+from checklists.rules.times import parse_instant
 
 LEG_MUSCLES = ("hip_flexion", "knee_extension", "ankle_dorsiflexion", "great_toe_extension", "plantarflexion")
 ARM_MUSCLES = ("elbow_flexion", "wrist_extension", "elbow_extension", "finger_flexion", "finger_abduction")

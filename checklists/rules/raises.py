@@ -12,7 +12,7 @@ from typing import Any
 
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.nodes import Key, Node, Scope
-from checklists.rules.values import parse_instant
+from checklists.rules.times import parse_instant
 
 TRIGGER, DRAFT, TIMER = "trigger", "complication_draft", "timer"
 EXAMINED = frozenset({"as_baseline", "better", "weaker"})

@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from checklists.actions.definitions import publish_definitions, sha256_of
 from checklists.models import Definition
 from checklists.rules.catalogue import CATALOGUE, load
 from checklists.rules.check import BrokenDefinition
-from checklists.rules.nodes import PHASES, build_index, references
+from checklists.rules.evaluation import Evaluation, State
+from checklists.rules.gates import gate_of
+from checklists.rules.nodes import PHASES, build_index, key_of, references
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Refused
 from clinic.models import Actor
@@ -214,3 +217,23 @@ def test_a_published_list_never_changes_and_is_found_by_its_hash() -> None:
         publish_definitions(
             definitions={"pre": {**row.content, "title": "x"}}, by=Actor.system("tests"), now=database_now()
         )
+
+
+def test_an_order_is_asked_only_of_what_has_one(folder: Path) -> None:
+    path = folder / "pre.toml"
+    text = path.read_text(encoding="utf-8")
+    fires = 'when = {any = [{op = "=", value = "4"}, {op = "=", value = "5"}]}'
+    assert fires in text
+    path.write_text(text.replace(fires, 'when = {op = ">=", value = 4}'), encoding="utf-8")
+    with pytest.raises(BrokenDefinition, match="PRE-ANE-02 has no order"):
+        load(folder)
+
+
+@pytest.mark.parametrize(("key", "phase"), [("PRE-ANE-02||||", "pre"), ("POS-NEU-01|sedation|||1", "post")])
+def test_a_high_class_or_a_deep_sedation_is_warned_of(key: str, phase: str) -> None:
+    index = build_index(load()[name] for name in PHASES)
+    facts = {"procedure.anaesthesia": "general"}
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    for said, warned in (("1", False), ("4", True)):
+        gate = gate_of(Evaluation(index, State({key_of(key): said}, facts, now)), phase)
+        assert (key_of(key) in {one.key for one in gate.blockers if one.code == "rule"}) is warned

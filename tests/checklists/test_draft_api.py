@@ -52,7 +52,7 @@ def test_a_draft_goes_from_the_version_in_force_to_the_next_one(office: Office) 
     done = body(approver.send("POST", f"{where}approval/", {"number": 2}))
     assert done["status"] == "published"
     rows = body(author.get("/api/v1/definitions/"))["results"]
-    assert [row["version"] for row in rows if row["id"] == "pre"] == ["1.1.0", "1.0.0"]
+    assert [row["version"] for row in rows if row["id"] == "pre"] == ["1.1.0", "1.0.1"]
     assert author.get(f"/api/v1/definitions/{done['definition']}/runs/").status_code == 200
 
 

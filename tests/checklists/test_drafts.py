@@ -92,7 +92,7 @@ def test_a_draft_is_published_by_a_second_person_and_opened_from_then_on(office:
     assert (row.version, row.authored_by, row.published_by) == ("1.1.0", office.author, office.approver)
     assert make_case(office.site)["pre"].definition == row
     before.refresh_from_db()
-    assert before.definition.version == "1.0.0"
+    assert before.definition.version == "1.0.1"
     actions = list(AuditEntry.objects.filter(stream="definition:pre").order_by("seq").values_list("action", flat=True))
     assert actions[-4:] == ["draft.opened", "draft.saved", "draft.proposed", "definition.published"]
 
@@ -200,6 +200,11 @@ def loop(content: dict[str, Any]) -> None:
             "PRE-PAI-01.rest.applies",
             "one value",
         ),
+        (
+            lambda c: item(c, "PRE-PAI-01.rest").update(applies={"item": "PRE-IDX-01", "op": ">", "value": "a"}),
+            "PRE-PAI-01.rest.applies",
+            "no order",
+        ),
         (lambda c: c.update(items=[one for one in c["items"] if one["id"] != "PRE-LVL-01"]), "PRE-LVL-01", "itself reads"),
         (lambda c: item(c, "PRE-LVL-01").update(type="text"), "PRE-LVL-01.type", "another id"),
     ],
@@ -228,7 +233,7 @@ def test_the_same_content_is_published_once(office: Office) -> None:
     draft = office.draft(lambda content: content["items"][0].update(title=catalogue()["pre"]["items"][0]["title"]))
     with pytest.raises(Refused, match="same_content"):
         office.propose(draft)
-    content = {**DraftVersion.objects.get(draft=draft).content, "version": "1.0.0", "title": "Other"}
+    content = {**DraftVersion.objects.get(draft=draft).content, "version": "1.0.1", "title": "Other"}
     save_draft(draft=draft, content=content, number=1, note="", by=make_actor(office.author), now=database_now())
     with pytest.raises(Refused, match="version_published"):
         office.propose(draft)
@@ -236,7 +241,7 @@ def test_the_same_content_is_published_once(office: Office) -> None:
 
 def test_an_update_of_the_software_leaves_what_two_people_approved(office: Office) -> None:
     row = office.approve(office.propose(office.draft()))
-    files = {name: {**content, "version": "1.0.1"} for name, content in catalogue().items()}
+    files = {name: {**content, "version": "1.0.2"} for name, content in catalogue().items()}
     new, _, left = publish_definitions(definitions=files, by=make_actor(), now=database_now())
     assert left == [row]
     assert len(new) == 16
@@ -327,7 +332,7 @@ def test_a_withdrawn_version_opens_nothing_and_lists_who_used_it(office: Office)
     assert [run.pk for run in runs_of(bad, office.site)] == [on_bad.pk]
     assert runs_of(bad, make_site()) == []
     use = {row.version: (row.open_runs, row.all_runs) for row in versions_with_use(office.site) if row.name == "pre"}  # type: ignore[attr-defined]
-    assert use == {"1.1.0": (1, 1), "1.0.0": (2, 2)}
+    assert use == {"1.1.0": (1, 1), "1.0.1": (2, 2)}
     with pytest.raises(Refused, match="already_withdrawn"):
         withdraw_definition(definition=bad, reason="Once more again", by=make_actor(office.author), now=database_now())
     with pytest.raises(Refused, match="nothing_left"):

@@ -87,9 +87,17 @@ export function holds(condition, resolve, limit) {
   return found.values.some((value) => compare(condition.op, value, wanted));
 }
 
+// What an order compares: numbers, days as their text, instants whatever their zone; an object keeps instants from numbers.
+const ordered = (value) => {
+  if (isNumber(value) || isDay(value)) return value;
+  const time = instant(value);
+  return time === null ? null : new Date(time);
+};
+
 function compare(op, value, wanted) {
   if (op === "=") return value === wanted;
-  if (!isNumber(value) || !isNumber(wanted)) return false;
+  [value, wanted] = [ordered(value), ordered(wanted)];
+  if (value === null || typeof value !== typeof wanted) return false;
   if (op === ">") return value > wanted;
   if (op === "<") return value < wanted;
   if (op === ">=") return value >= wanted;
