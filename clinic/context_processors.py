@@ -25,7 +25,6 @@ PAGES = (
     ("page-escalations", gettext_lazy("Escalations"), "/escalations/"),
     ("page-follow-ups", gettext_lazy("Follow-ups"), "/follow-ups/"),
     ("page-rota", gettext_lazy("Rota"), "/rota/"),
-    ("page-definitions", gettext_lazy("Lists"), "/definitions/"),
     ("page-exports", gettext_lazy("Exports"), "/exports/"),
     ("page-audit", gettext_lazy("Audit"), "/audit/"),
     ("page-inbox", gettext_lazy("Inbox (demo)"), "/inbox/"),
@@ -128,6 +127,11 @@ class Frame:
             for name, text in REPORTS
             if verdict(name, "GET", self.caller) in {"allow", "own"}
         ]
+
+    @property
+    def may_see_lists(self) -> bool:
+        """Whether the page of the lists stands in the menu: the top bar has no room for what is opened once a month."""
+        return verdict("page-definitions", "GET", self.caller) == "allow"
 
     @cached_property
     def _health(self) -> dict[str, Any]:

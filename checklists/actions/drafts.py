@@ -7,16 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from checklists.actions.definitions import sha256_of
-from checklists.models import DRAFT_ARROWS, Definition, Draft, DraftVersion, Withdrawal
+from checklists.models import DRAFT_ARROWS, Definition, Draft, DraftVersion, Run, Withdrawal
 from checklists.queries.definitions import faults_of, in_force, newest_version
 from checklists.rules.check import BrokenDefinition
 from checklists.rules.derived import settled
 from checklists.rules.differences import differences
 from checklists.rules.shape import NAME, shape_faults
 from checklists.rules.written import storable_fault
-from checklists.vocabulary import DraftStatus
+from checklists.vocabulary import DraftStatus, RunStatus
 from clinic.actions.audit import recording
 from clinic.lib.prepared import fetch
 from clinic.lib.problems import Denied, FieldError, Invalid, Refused
@@ -236,6 +237,8 @@ def withdraw_definition(*, definition: Definition, reason: str, by: Actor, now: 
         row = Withdrawal.objects.create(
             definition=definition, reason=reason.strip(), withdrawn_by=_person(by), withdrawn_at=now
         )
+        # Whoever works on such a list sees it with the next look.
+        Run.objects.filter(definition=definition, status=RunStatus.OPEN.value).update(revision=F("revision") + 1)
         trail.add(
             stream=f"definition:{definition.name}",
             action="definition.withdrawn",

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from checklists.queries.definitions import movable_runs
 from checklists.queries.timeline import KINDS, timeline_of
-from clinic.access import Caller, access_procedure
+from clinic.access import Caller, access_procedure, verdict
 from clinic.lib.clock import database_now
 from clinic.models import NeuroExam
 from complications.pages.view import EscalationView
@@ -41,6 +42,7 @@ def procedure(request: HttpRequest, public_id: UUID) -> HttpResponse:
             "cases": [EscalationView(case, caller, now) for case in line.escalations],
             "baseline": baseline.exam if baseline else {},
             "kept": _kept(request.GET),
+            "movable": movable_runs(row) if verdict("page-run-move", "GET", caller) == "allow" else [],
             "now": now,
         },
     )

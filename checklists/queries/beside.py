@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-from checklists.models import Definition, Run
+from checklists.models import Definition, Run, Withdrawal
 from checklists.rules.evaluation import Evaluation
 from checklists.rules.gates import Blocker
-from checklists.rules.order import long_pause, phase_before, unsigned_list
+from checklists.rules.order import long_pause, phase_before, unsigned_list, withdrawn_list
 from checklists.rules.people import named, strangers
 from checklists.vocabulary import RunStatus
 from clinic.models import Membership
@@ -27,7 +27,16 @@ def beside(run: Run, evaluation: Evaluation, siblings: Iterable[Run] | None = No
     if run.status != RunStatus.OPEN:
         return []
     pause = [long_pause()] if run.ask_again_since else []
-    return [*pause, *_order(run, siblings), *_people(run, evaluation)]
+    return [*pause, *_version(run), *_order(run, siblings), *_people(run, evaluation)]
+
+
+def _version(run: Run) -> list[Blocker]:
+    """Return the warning of a withdrawn version; a definition that was loaded with its withdrawal saves the query."""
+    if "definition" in run._state.fields_cache and "withdrawal" in run.definition._state.fields_cache:  # noqa: SLF001
+        withdrawal = getattr(run.definition, "withdrawal", None)
+    else:
+        withdrawal = Withdrawal.objects.filter(definition=run.definition_id).first()
+    return [withdrawn_list(withdrawal.reason)] if withdrawal else []
 
 
 def _order(run: Run, siblings: Iterable[Run] | None) -> list[Blocker]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Count, Q
 
-from checklists.models import Answer, Definition, Draft, DraftVersion, Override, Run
+from checklists.models import Answer, Definition, Draft, DraftVersion, Override, Run, Withdrawal
 from checklists.queries.state import facts_of
 from checklists.rules.check import BrokenDefinition
 from checklists.rules.evaluation import State
@@ -19,7 +19,7 @@ from checklists.rules.nodes import Key
 from checklists.rules.replay import stopped_anew
 from checklists.rules.review import draft_faults, items_of
 from checklists.vocabulary import Phase, RunStatus
-from clinic.models import Site, TreatedLevel
+from clinic.models import Procedure, Site, TreatedLevel
 
 #: How many past cases a dry run looks at unless told otherwise, and at most.
 PAST_CASES = 50
@@ -90,6 +90,19 @@ def runs_of(definition: Definition, site: Site) -> list[Run]:
         .distinct()
         .order_by("status", "-opened_at", "-id")
     )
+
+
+def movable_runs(procedure: Procedure) -> list[tuple[Run, Withdrawal | None]]:
+    """Return the open lists of a case that are not on the version in force, with what withdrew theirs (two queries)."""
+    rows = Run.objects.filter(procedure=procedure, status=RunStatus.OPEN.value).in_order()
+    runs = list(rows.select_related("definition", "definition__withdrawal").defer("definition__content"))
+    names = {run.definition.name for run in runs}
+    newest = {row.name: row.pk for row in Definition.objects.filter(name__in=names).newest().only("pk", "name")}
+    return [
+        (run, getattr(run.definition, "withdrawal", None))
+        for run in runs
+        if newest.get(run.definition.name, run.definition_id) != run.definition_id
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,7 +149,9 @@ def run_line(run: Run, definition: Definition, evaluation: Evaluation, gate: Gat
 
 def run_lines(procedure: Procedure, now: datetime, *, with_gate: bool = True) -> list[dict[str, Any]]:
     """Return all runs of a procedure with progress and gate, from one look at its answers."""
-    runs = list(Run.objects.filter(procedure=procedure).select_related("definition").in_order())
+    runs = list(
+        Run.objects.filter(procedure=procedure).select_related("definition", "definition__withdrawal").in_order()
+    )
     overrides: dict[int, set[Key]] = {}
     for row in Override.objects.filter(run__procedure=procedure):
         overrides.setdefault(row.run_id, set()).add(Key(row.item, row.part, row.level, row.side, row.instance))

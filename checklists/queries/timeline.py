@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from checklists.models import Answer, Override, Pause, Run, Signature
+from checklists.models import Answer, Override, Pause, Run, RunMove, Signature
 from checklists.queries.state import index_of
 from checklists.rules.nodes import Key, Node
 from clinic.models import NeuroExam, Procedure
@@ -148,7 +148,12 @@ def _contacts(procedure: Procedure) -> list[Moment]:
 def _acts(procedure: Procedure) -> list[Moment]:
     overrides = Override.objects.filter(run__procedure=procedure).select_related("first", "second", "run")
     pauses = Pause.objects.filter(run__procedure=procedure).select_related("by", "run")
+    moves = RunMove.objects.filter(run__procedure=procedure).select_related("was", "becomes", "run", "user")
     found = [
+        *(
+            Moment(row.moved_at, "checklist", "move", row, is_key=True)
+            for row in moves.defer("was__content", "becomes__content")
+        ),
         *(Moment(row.overridden_at, "review", "override", row, is_key=True) for row in overrides),
         *(Moment(row.at, "checklist", "pause", row) for row in pauses),
     ]

@@ -43,6 +43,18 @@ def unsigned_list(phase: Phase, *, run: str, who: tuple[str, ...], emergency: bo
     )
 
 
+def withdrawn_list(reason: str) -> Blocker:
+    """Return what a list says whose version was withdrawn: nothing is stopped, whoever signs confirms having read it."""
+    return Blocker(
+        key=Key(LIST, "withdrawn"),
+        kind=WARNING,
+        code="withdrawn",
+        reason=f"This version of the list was withdrawn: {reason}",
+        reason_tr=f"Listenin bu sürümü geri çekildi: {reason}",
+        who=(),
+    )
+
+
 def long_pause() -> Blocker:
     """Return what stands at the gate after a long pause until patient, levels and sides were said again.
 
