@@ -20,6 +20,7 @@ NUMBER = "+90 555 000 0001"
 OF_NOBODY = {
     "page-answer-link",
     "page-bedside-shell",
+    "page-definition-questionnaire",
     "page-manifest",
     "page-phone-manifest",
     "page-phone-worker",
