@@ -67,6 +67,9 @@ def pipelined() -> Iterator[None]:
     On a machine that has much to do each round trip waits for its turn, which costs more than most statements. Inside,
     the ORM works as ever, but for savepoints: after an error nothing runs until the transaction has ended.
     """
+    if connection.errors_occurred:
+        # The case before this one may have lost it.
+        connection.close_if_unusable_or_obsolete()
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors, connection.connection.pipeline():

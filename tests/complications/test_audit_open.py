@@ -1,10 +1,12 @@
 """The audit of all open cases, and the heartbeat that leaves the house only after a clean one."""
 
 import logging
+import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from clinic.lib.clock import database_now
@@ -12,7 +14,7 @@ from clinic.models import Notification
 from complications.actions.engine import advance_due
 from complications.actions.heartbeat import beat
 from complications.actions.sweeping import deliver_due
-from complications.management.commands.watchman import Watchman, fetch
+from complications.management.commands.watchman import Beside, Watchman, fetch
 from complications.models import EngineHeartbeat, Escalation, EscalationEvent
 from complications.queries.audit_open import REASONS, audit_open
 from complications.queries.engine import AUDIT, CLEAN_AUDIT
@@ -149,3 +151,20 @@ def test_healthz_shows_the_last_audit_by_numbers_only(case: Escalation, moment: 
     assert EngineHeartbeat.objects.count() == 4
     assert set(body["audit_breaches"]) <= set(REASONS)
     assert not EscalationEvent.objects.filter(kind="engine_failed").exists()
+
+
+def test_what_the_watchman_does_beside_its_looks_goes_on_after_any_fault(caplog: pytest.LogCaptureFixture) -> None:
+    stopped, turns = threading.Event(), iter([KeyError("a fault"), OperationalError("the database"), None])
+
+    def work() -> None:
+        error = next(turns)
+        if error is None:
+            stopped.set()
+            return
+        raise error
+
+    beside = Beside("round", work, every_s=0, stopped=stopped)
+    beside.start()
+    beside.join(10)
+    assert not beside.is_alive()
+    assert [one.message for one in caplog.records] == ["round_failed", "database_lost"]

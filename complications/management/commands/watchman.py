@@ -90,7 +90,7 @@ class Beside(threading.Thread):
         self.work, self.every_s, self.stopped = work, every_s, stopped
 
     def run(self) -> None:
-        """Work until the process ends; survive a lost database."""
+        """Work until the process ends; survive a lost database, and any fault of the work."""
         pause_s = 0.0
         while not self.stopped.wait(pause_s):
             pause_s = self.every_s
@@ -98,6 +98,10 @@ class Beside(threading.Thread):
                 self.work()
             except (DatabaseError, InterfaceError, psycopg.Error) as error:
                 log.error("database_lost", extra={"error": type(error).__name__, "in": self.name})
+                connection.close()
+            except Exception as error:
+                # Whatever it is, nobody else goes round.
+                log.exception("round_failed", extra={"error": type(error).__name__, "in": self.name})
                 connection.close()
         connection.close()
 
@@ -111,6 +115,7 @@ class Watchman:
         self.published: dict[int, datetime] = {}
         self.took_over = 0
         self.looked = monotonic()
+        self.went_round = threading.Event()
         self.next_heartbeat = 0.0
         self.found = ""
         self.listener: psycopg.Connection[Any] | None = None
@@ -119,7 +124,7 @@ class Watchman:
         """Look, sleep until something is due or a report commits, look again; survive a lost database."""
         self.publisher.start()
         Beside("round", self.round, every_s=ROUND_EVERY_S, stopped=self.stopped).start()
-        Beside("audit", self.audit, every_s=AUDIT_EVERY_S, stopped=self.stopped).start()
+        Beside("audit", self.audit_after_a_round, every_s=AUDIT_EVERY_S, stopped=self.stopped).start()
         while not self.stopped.is_set():
             try:
                 self.sleep(self.look())
@@ -147,6 +152,7 @@ class Watchman:
         done = self.take_over(late, now) if late.any else 0
         if monotonic() - self.looked < SILENT_AFTER_S:
             beat(name="watchman", now=database_now(), took_over=done)
+        self.went_round.set()
 
     def publish(self, due: dict[int, datetime]) -> None:
         """Hand to Celery what has not been handed over yet for the same due time."""
@@ -177,6 +183,11 @@ class Watchman:
         if self.listener is not None:
             self.listener.close()
             self.listener = None
+
+    def audit_after_a_round(self) -> None:
+        """Audit, the first time once a round has said that we live: nobody has heard of us before."""
+        if self.went_round.wait(AUDIT_EVERY_S):
+            self.audit()
 
     def audit(self) -> OpenAudit:
         """Look at all that is open, keep what was found, and tell the outside world only when all of it is well."""
