@@ -1,7 +1,7 @@
 """Pages that must start fast get one script and one sheet, joined from their files when static files are collected.
 
 `settings.STATIC_BUNDLES` names them: `{"app/page": {"script": "app/entry.js", "sheets": ["app/a.css", …]}}` gives `app/page.js` (the entry with
-everything that it imports), `app/page.later.js` (what it imports with `import("./x.js")`, and only that) and `app/page.css`. The sources stay
+everything that it imports), `app/page.later.js` (what it imports with `import("./x.js")`, where it does) and `app/page.css`. The sources stay
 plain modules that a browser could run as they are: each becomes a function, called once, in the order in which they need each other.
 Only the syntax that they use is understood (named imports; exported constants, functions and classes); anything else is an error.
 """
@@ -68,8 +68,6 @@ class Scripts:
 
     def later_text(self, first: str) -> str:
         """Return the script with what is loaded later, one object for each module; `first` is where the other one lies."""
-        if not self.later:
-            return ""
         taken = ",".join(self._taken())
         names = ",".join(_variable(name) for name in self._asked_later(self.first))
         objects = "".join(
@@ -185,8 +183,9 @@ class BundleFinder(finders.BaseFinder):
         texts = {
             f"{stem}.css": sheets,
             f"{stem}.js": scripts.first_text(),
-            f"{stem}.later.js": scripts.later_text(f"./{Path(stem).name}.js"),
         }
+        if scripts.later:
+            texts[f"{stem}.later.js"] = scripts.later_text(f"./{Path(stem).name}.js")
         for name, text in texts.items():
             path = Path(self.storage.path(name))
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -103,7 +103,7 @@ def test_the_audit_costs_the_same_for_many_cases(
     for _ in range(3):
         make_escalation(make_ward(moment), moment)
     advance_due(now=moment)
-    with django_assert_max_num_queries(18):
+    with django_assert_max_num_queries(19):
         assert audit_open(moment).open == 4
 
 

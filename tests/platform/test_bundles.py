@@ -12,7 +12,7 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
 
-from clinic.lib.bundles import EAGER, BundleError, Scripts, lean
+from clinic.lib.bundles import EAGER, BundleError, BundleFinder, Scripts, lean
 from clinic.lib.static import OURS
 from tests.checklists.test_vectors import node_program
 
@@ -108,3 +108,14 @@ def test_everything_of_ours_that_is_collected_can_be_made_small() -> None:
     for name, storage in found:
         with storage.open(name) as file:
             lean(name, file.read().decode())
+
+
+def test_every_joined_file_can_be_stored() -> None:
+    finder = BundleFinder()
+    assert {Path(name).name for name in finder.names} >= {"run-page.js", "run-page.later.js", "bedside-page.js"}
+    for name in finder.names:
+        # Storing makes a file lean that is lean already.
+        text = Path(finder.find(name)).read_text(encoding="utf-8")
+        assert lean(name, text)
+    # A page that loads nothing later gets no second script.
+    assert "complications/bedside-page.later.js" not in finder.names
