@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import expect
 
+from checklists.actions.drafts import withdraw_definition
 from checklists.models import Draft, DraftVersion, Run
 from clinic.lib.clock import database_now
 from clinic.models import User
@@ -16,7 +17,7 @@ from tests.browser.tablet import PHONE, WIDE, Tablet
 from tests.browser.test_run_looks import barriers
 from tests.checklists.test_drafts import item
 from tests.checklists.test_moving import Case
-from tests.make import PIN
+from tests.make import PIN, make_actor
 
 Hand = Callable[..., Tablet]
 
@@ -94,3 +95,18 @@ def test_an_open_list_is_moved_by_touch(case: Case, tablets: Hand) -> None:
     page.get_by_role("button", name="Go on with").tap()
     expect(page.locator("main")).to_contain_text("goes on with version 1.1.0")
     assert Run.objects.get(pk=case.run.pk).definition == case.new
+
+
+def test_a_tablet_that_is_open_shows_the_new_version_and_the_warning_of_a_withdrawn_one(
+    case: Case, tablets: Hand
+) -> None:
+    nurse = tablets(case.nurse)
+    nurse.open(case.run, worker=False)
+    expect(nurse.row("PRE-IDX-01")).to_be_visible()
+    case.move()
+    expect(nurse.row("PRE-NEW-01")).to_have_count(1, timeout=30_000)
+    withdraw_definition(
+        definition=case.new, reason="The wording misleads", by=make_actor(case.author), now=database_now()
+    )
+    expect(nurse.page.locator("body")).to_contain_text("The wording misleads", timeout=30_000)
+    assert nurse.said == []

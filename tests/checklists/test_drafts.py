@@ -23,6 +23,7 @@ from checklists.actions.drafts import (
 )
 from checklists.models import Definition, Draft, DraftVersion, Run
 from checklists.queries.definitions import dry_run, faults_of, in_force, runs_of, versions_with_use
+from checklists.queries.runs import gate_now, look_at
 from checklists.rules.derived import settled
 from checklists.rules.differences import differences
 from checklists.rules.review import cautions
@@ -331,6 +332,10 @@ def test_a_withdrawn_version_opens_nothing_and_lists_who_used_it(office: Office)
     assert on_bad.definition == bad
     assert [run.pk for run in runs_of(bad, office.site)] == [on_bad.pk]
     assert runs_of(bad, make_site()) == []
+    warned = [(one.code, one.kind, one.reason) for one in gate_now(on_bad, look_at(on_bad, database_now())).blockers]
+    assert ("withdrawn", "warning", "This version of the list was withdrawn: Wrong level wording") in warned
+    assert on_bad.revision == 1
+    assert "withdrawn" not in {one.code for one in gate_now(open_run, look_at(open_run, database_now())).blockers}
     use = {row.version: (row.open_runs, row.all_runs) for row in versions_with_use(office.site) if row.name == "pre"}  # type: ignore[attr-defined]
     assert use == {"1.1.0": (1, 1), "1.0.1": (2, 2)}
     with pytest.raises(Refused, match="already_withdrawn"):
