@@ -80,7 +80,6 @@ page_urlpatterns: list[URLPattern | URLResolver] = [
     path("definitions/drafts/<uuid:public_id>/items/<str:item>/", draft_pages.draft_item, name="page-draft-item"),
     path("definitions/<str:sha256>/", definitions.definition, name="page-definition"),
     path("definitions/<str:sha256>/withdrawal/", definitions.withdrawal, name="page-definition-withdrawal"),
-    path("definitions/<str:sha256>/questionnaire/", definitions.questionnaire, name="page-definition-questionnaire"),
     path("runs/<uuid:public_id>/move/", moving_page.run_move, name="page-run-move"),
     path("runs/shell/", run.shell, name="page-run-shell"),
     path("runs/<uuid:public_id>/", run.run, name="page-run"),

@@ -361,7 +361,7 @@ DRAFT_ROUTES = {
 }
 VERSION_ROUTES = {
     *("api-definition-runs", "api-definition-questionnaire", "api-definition-withdrawal", "page-definition"),
-    *("page-definition-withdrawal", "page-definition-questionnaire"),
+    "page-definition-withdrawal",
 }
 ARGUMENTS |= {name: lambda place: {"public_id": place["draft"].public_id} for name in DRAFT_ROUTES}
 ARGUMENTS["page-draft-item"] = lambda place: {"public_id": place["draft"].public_id, "item": "PRE-PAI-01.rest"}

@@ -15,7 +15,7 @@ from checklists.queries.definitions import faults_of, in_force, newest_version
 from checklists.rules.check import BrokenDefinition
 from checklists.rules.derived import settled
 from checklists.rules.differences import differences
-from checklists.rules.shape import NAME, shape_faults
+from checklists.rules.shape import NAME, VERSION, shape_faults
 from checklists.rules.written import storable_fault
 from checklists.vocabulary import DraftStatus, RunStatus
 from clinic.actions.audit import recording
@@ -250,10 +250,8 @@ def withdraw_definition(*, definition: Definition, reason: str, by: Actor, now: 
 
 def next_version(name: str) -> str:
     """Return a version that no published one of the list has: the newest with its middle number raised."""
-    taken = {
-        tuple(map(int, one.split(".")))
-        for one in Definition.objects.filter(name=name).values_list("version", flat=True)
-    }
+    published = Definition.objects.filter(name=name).values_list("version", flat=True)
+    taken = [[int(part) for part in one.split(".")] for one in published if VERSION.match(one)]
     if not taken:
         return "1.0.0"
     major, minor, *_ = max(taken)

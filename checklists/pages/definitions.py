@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,18 +148,6 @@ def withdrawal(request: HttpRequest, sha256: str) -> HttpResponse:
             % {"n": left},
         )
     return HttpResponseRedirect(reverse("page-definition", args=[sha256]))
-
-
-def questionnaire(request: HttpRequest, sha256: str) -> HttpResponse:
-    """Hand a version over as a file: a FHIR R4 Questionnaire."""
-    caller: Caller = request.caller  # type: ignore[attr-defined]
-    row = access_definition(caller, sha256)
-    text = json.dumps(questionnaire_of(row)[0], ensure_ascii=False, indent=1)
-    return HttpResponse(
-        text,
-        content_type="application/fhir+json",
-        headers={"Content-Disposition": f'attachment; filename="{row.name}-{row.version}.questionnaire.json"'},
-    )
 
 
 def questionnaire_import(request: HttpRequest) -> HttpResponse:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from checklists.rules.check import BrokenDefinition
 from checklists.rules.condition_text import Unreadable, condition_text, read_condition
+from checklists.rules.shape import readable
 from checklists.rules.written import read_json
 
 WORDS = ("title", "title_tr")
@@ -81,7 +82,7 @@ def typed_from(item: Mapping[str, Any]) -> dict[str, str]:
         found[f"stop_rules.{number}.joint"], found[f"stop_rules.{number}.when"] = condition_text(rule["when"])
         found[f"stop_rules.{number}.never"] = "yes" if rule.get("never") else ""
     rest = {name: value for name, value in item.items() if name not in _COVERED}
-    found["rest"] = json.dumps(rest, ensure_ascii=False, indent=1)
+    found["rest"] = json.dumps(readable(rest), ensure_ascii=False, indent=1)
     return found
 
 

@@ -25,7 +25,7 @@ from checklists.rules.differences import differences
 from checklists.rules.nodes import CONTAINERS
 from checklists.rules.places import add_after, item_at, move_item, replace_item, take_out
 from checklists.rules.review import cautions, walk
-from checklists.rules.shape import shape_faults
+from checklists.rules.shape import readable, shape_faults
 from checklists.rules.written import read_json
 from checklists.vocabulary import DraftStatus
 from clinic.access import Caller
@@ -231,7 +231,7 @@ def draft_text(request: HttpRequest, public_id: UUID) -> HttpResponse:
     """Show the draft's text as it is, or save it; text that is no JSON stays in the form."""
     caller: Caller = request.caller  # type: ignore[attr-defined]
     row = access_draft(caller, public_id)
-    text = json.dumps(newest_version(row).content, ensure_ascii=False, indent=1)
+    text = json.dumps(readable(newest_version(row).content), ensure_ascii=False, indent=1)
     problem: Problem | None = None
     if request.method == "POST":
         text = request.POST.get("text", "")

@@ -20,6 +20,7 @@ from clinic.access import Caller
 from clinic.actions.access import record_read
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Problem
+from clinic.vocabulary import Via
 
 
 def run_move(request: HttpRequest, public_id: UUID) -> HttpResponse:
@@ -46,7 +47,10 @@ def run_move(request: HttpRequest, public_id: UUID) -> HttpResponse:
             problem = refusal
         else:
             messages.success(request, _("The list goes on with version %(version)s.") % {"version": becomes.version})
-            return HttpResponseRedirect(reverse("page-procedure", args=[run.procedure.public_id]))
+            # A tablet's PIN opens the list and not the timeline.
+            on_tablet = caller.via == Via.PIN.value
+            target = ("page-run", run.public_id) if on_tablet else ("page-procedure", run.procedure.public_id)
+            return HttpResponseRedirect(reverse(target[0], args=[target[1]]))
     was = Definition.objects.select_related("withdrawal").get(pk=run.definition_id)
     plan = plan_for(run, becomes) if becomes else None
     rows: dict[str, Any] = {}

@@ -85,7 +85,7 @@ def run_body(
 
     A tablet leaves out the list, which it keeps, and the gate, which it works out itself.
     """
-    definition = definition_of(run.definition_id)
+    run.definition = definition = definition_of(run.definition_id)
     withdrawn = Withdrawal.objects.filter(definition=definition).values_list("reason", flat=True).first()
     evaluation = look_at(run, now)
     others = beside(run, evaluation)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checklists.rules.check import OPERATORS
+from checklists.rules.shape import readable
 
 _LINE = re.compile(r"(\S+)\s+(exists|!=|>=|<=|=|>|<)\s+(.+)\Z")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
@@ -31,7 +32,7 @@ def condition_text(condition: Mapping[str, Any] | None) -> tuple[str, str]:
     lines = [_line(leaf) for leaf in leaves]
     # A joint over one leaf would be read back without it, and another hash is another list.
     if any(line is None for line in lines) or (joint and len(leaves) == 1) or (joint and len(condition) > 1):
-        return "json", json.dumps(condition, ensure_ascii=False, indent=1)
+        return "json", json.dumps(readable(dict(condition)), ensure_ascii=False, indent=1)
     return joint or "all", "\n".join(str(line) for line in lines)
 
 

@@ -204,3 +204,22 @@ def _convert(file: str, name: str, value: Any, kind: type[msgspec.Struct]) -> Br
             field = text.split("`")[1]
         return BrokenDefinition(file, name, field, f"{text}. Put that right.")
     return None
+
+
+def readable(value: Any) -> Any:
+    """Return a definition with its fields in the order in which people write them; a database keeps them in another."""
+    if isinstance(value, list):
+        return [readable(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    places = {name: place for place, name in enumerate(_ORDER)}
+    names = sorted(value, key=lambda name: (places.get(name, len(places)), name))
+    return {name: readable(value[name]) for name in names}
+
+
+_ORDER = (
+    *("schema", "id", "kind", "phase", "code", "version", "languages", "title", "title_tr", "notice", "notice_tr"),
+    *("type", "item", "fact", "op", "class", "when", "because", "because_tr", "value", "label", "label_tr"),
+    *(name for name in Item.__struct_fields__ if name not in {"items", "id", "title", "title_tr", "type", "phase"}),
+    *("conventions", "items"),
+)

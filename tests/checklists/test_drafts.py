@@ -27,6 +27,7 @@ from checklists.queries.runs import gate_now, look_at
 from checklists.rules.derived import settled
 from checklists.rules.differences import differences
 from checklists.rules.review import cautions
+from checklists.rules.shape import readable
 from checklists.rules.written import read_json
 from clinic.lib.clock import database_now
 from clinic.lib.problems import Denied, Invalid, Refused
@@ -261,6 +262,15 @@ def test_everything_derived_follows_the_draft() -> None:
     after = settled(content)
     assert item(after, "PRE-LVL-01")["stop"] == "N"
     assert ("PRE-LVL-01", "weaker") in cautions(after, catalogue()["pre"])
+
+
+def test_a_list_is_shown_in_the_order_in_which_people_write_it() -> None:
+    for content in catalogue().values():
+        shown = readable(content)
+        assert shown == content
+        assert list(shown)[:2] == ["schema", "id"]
+        assert list(shown)[-1] == "items"
+        assert list(shown["items"][0])[:4] == ["id", "title", "title_tr", "type"]
 
 
 def test_a_difference_is_named_by_item_and_field() -> None:

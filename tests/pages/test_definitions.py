@@ -180,7 +180,9 @@ def test_a_questionnaire_comes_in_by_file_and_a_broken_one_stays_in_the_form(as_
     assert "Asked otherwise" in page
     draft = Draft.objects.get(name="fu_2h")
     assert draft.base == row
-    exported = client.get(f"/definitions/{row.sha256}/questionnaire/")
+    where = f"/api/v1/definitions/{row.sha256}/questionnaire/"
+    assert where in text(client.get(f"/definitions/{row.sha256}/"))
+    exported = client.get(where)
     assert exported["Content-Type"] == "application/fhir+json"
     assert json.loads(exported.content)["version"] == "1.0.0"
 
