@@ -158,3 +158,10 @@ SIGNATURES = Dataset(
 )
 
 DATASETS = (ANSWERS, EVENTS, SIGNATURES)
+
+#: Lists are the same at every site, so their stream (drafts, approvals, withdrawals) is part of each site's trail.
+AUDIT_STREAMS = {
+    "definition": (
+        "SELECT DISTINCT definition.name, site.id FROM checklists_definition definition CROSS JOIN clinic_site site"
+    )
+}

@@ -46,7 +46,7 @@ HOUSE = ["clinic", "complications", "checklists"]
 PREPARE = [["definitions", "publish"]]
 # What can be exported: dotted strings of each package's datasets, and of the audit streams that upper floors own.
 EXPORTS = ["clinic.exports.ground.DATASETS", "complications.exports.DATASETS", "checklists.exports.DATASETS"]
-AUDIT_STREAMS = ["complications.exports.AUDIT_STREAMS"]
+AUDIT_STREAMS = ["complications.exports.AUDIT_STREAMS", "checklists.exports.AUDIT_STREAMS"]
 # Dotted strings of the probes that /healthz asks, on whatever floor they live.
 HEALTH_PROBES: list[str] = ["complications.queries.engine_health"]
 # Dotted strings of what each floor tells a monitoring system at /metrics.
