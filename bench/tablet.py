@@ -1,4 +1,9 @@
-"""The tablet's page: what it weighs, when it can be worked on, and how soon a touch is painted."""
+"""The tablet's page: what it weighs, when it can be worked on, and how soon a touch is painted.
+
+Ready is the first frame in which a row of the list has been painted, counted from the request; a tick given then is kept (`tests/browser/test_run_start.py`
+gives one even earlier). The page says so itself. Playwright, which used to be asked, looks again after 20, 50, 100, 100 and then every 500 ms, and brings scripts
+of its own into the slowed page: what it sees stands beside the figure, from rounds of their own.
+"""
 
 import tempfile
 import time
@@ -16,6 +21,7 @@ from bench.figures import Figure, Missing, median, ratio
 from tests.browser import browser_path
 from tests.browser.tablet import Tablet
 from tests.service import RunningService
+from tests.waiting import eventually
 
 GOALS = {
     "P17a": "all bytes until the sign-in can be worked on, compressed",
@@ -31,6 +37,21 @@ ROUNDS = 5
 TAPS = 12
 SLOWED = 4
 MEGABIT = 1_000_000 / 8
+# The page's own word for the first frame with a row in it.
+READY = """(() => {
+  const seen = new MutationObserver(() => {
+    if (!document.querySelector("#items > li")) return;
+    seen.disconnect();
+    const look = () => {
+      if (!document.querySelector("#items > li")?.getBoundingClientRect().height) return requestAnimationFrame(look);
+      const after = new MessageChannel();
+      after.port1.onmessage = () => console.debug(`ready ${performance.timeOrigin + performance.now()}`);
+      after.port2.postMessage(0);
+    };
+    requestAnimationFrame(look);
+  });
+  seen.observe(document, { childList: true, subtree: true });
+})()"""
 # From the finger's touch to the first frame after the browser has handled it.
 WATCH = """() => {
   window.painted = [];
@@ -52,10 +73,17 @@ def run() -> list[Figure | Missing]:
             executable_path=browser_path(), args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
         try:
+            # The demo's past year is written beside the service when it has started, on the same cores.
+            eventually(lambda: _is_quiet(service), seconds=900, what="the demo's past year is written")
             return [*_weight(browser, service), *_painting(browser, service)]
         finally:
             browser.close()
             service.stop()
+
+
+def _is_quiet(service: RunningService) -> bool:
+    log = service.places.logs / "demo.log"
+    return "past cases written" in log.read_text() and not service.pid("demo")
 
 
 def _new_run(service: RunningService) -> str:
@@ -103,8 +131,9 @@ def _tablet(browser: Browser, service: RunningService) -> Iterator[tuple[Tablet,
 def _weight(browser: Browser, service: RunningService) -> list[Figure | Missing]:
     sign_in = _new_run(service)
     seconds: list[float] = []
+    asked: list[float] = []
     sizes: dict[str, int] = {}
-    for _ in range(ROUNDS):
+    for number in range(2 * ROUNDS):
         with _tablet(browser, service) as (device, wire):
             wire.send("Network.enable")
             wire.send("Network.clearBrowserCache")
@@ -118,10 +147,11 @@ def _weight(browser: Browser, service: RunningService) -> list[Figure | Missing]
             wire.on(
                 "Network.loadingFinished", lambda one, g=got: g.update({one["requestId"]: one["encodedDataLength"]})
             )
-            began = time.monotonic()
-            device.page.goto(f"{service.url}/runs/{sign_in}/", wait_until="commit")
-            device.page.locator("#items > li").first.wait_for()
-            seconds.append(time.monotonic() - began)
+            address = f"{service.url}/runs/{sign_in}/"
+            if number % 2:
+                asked.append(_seen_from_outside(device.page, address))
+                continue
+            seconds.append(_told_by_the_page(device.page, address))
             sizes = {names[one]: int(size) for one, size in got.items() if one in names}
     scripts = sum(size for url, size in sizes.items() if url.endswith(".js"))
     detail: dict[str, Any] = {"files": {url.removeprefix(service.url)[:80]: size for url, size in sizes.items()}}
@@ -130,9 +160,26 @@ def _weight(browser: Browser, service: RunningService) -> list[Figure | Missing]
         Figure("P17a", GOALS["P17a"], total, 60, total, 0, "kB", detail=detail),
         Figure("P17b", GOALS["P17b"], scripts / 1000, 20, scripts / 1000, 0, "kB"),
         Figure("P17c", GOALS["P17c"], median(seconds) * 1000, 600, median(seconds) * 1000, 0, "ms",
-               detail={"rounds": seconds}),
+               detail={"rounds": seconds, "seen_by_playwright": asked, "seen_by_playwright_median": median(asked)}),
         Missing("P17d", GOALS["P17d"], "LHC-Forms is not part of the project"),
     ]  # fmt: skip
+
+
+def _told_by_the_page(page: Page, address: str) -> float:
+    """Return the seconds from the request until the page has painted a row."""
+    page.add_init_script(READY)
+    with page.expect_console_message(lambda one: one.text.startswith("ready ")) as said:
+        began = time.time()
+        page.goto(address, wait_until="commit")
+    return float(said.value.text.split()[1]) / 1000 - began
+
+
+def _seen_from_outside(page: Page, address: str) -> float:
+    """Return the seconds from the request until Playwright finds a row to be visible."""
+    began = time.time()
+    page.goto(address, wait_until="commit")
+    page.locator("#items > li").first.wait_for()
+    return time.time() - began
 
 
 def _taps(page: Page, *, back: bool) -> list[float]:

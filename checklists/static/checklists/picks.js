@@ -1,5 +1,5 @@
-/** Controls that the sign in has none of: several answers to one question, and one touch for a whole examination. */
-import { button, h, icon, say, t } from "./dom.js";
+/** Controls that no sign in begins with: several answers to one question, and the line of a repetition. */
+import { button, fill, h, icon, say, t } from "./dom.js";
 
 /** The vertebrae within two of this procedure's levels. */
 export const nearby = (levels, options) => {
@@ -40,7 +40,7 @@ export const several = (node, give, app, unless) => {
 };
 
 /** One touch for a whole examination that found nothing new; each answer is written out and can be changed. */
-export const quick = (node, at, app, keyAt) => {
+const quick = (node, at, app, keyAt) => {
   const same = node.children.filter((c) => c.raw.options?.some((o) => o.value === "as_baseline") && c.raw.required === "always");
   if (same.length < 2) return null;
   return button(t("all_as_before"), () => {
@@ -48,4 +48,20 @@ export const quick = (node, at, app, keyAt) => {
     if (awake && !app.run.answered(keyAt(awake, at))) app.tick(awake, at, "yes");
     for (const c of same) if (!app.run.answered(keyAt(c, at))) app.tick(c, at, "as_baseline");
   });
+};
+
+/** One repetition: folded to a line when a later one is open. */
+export const foldRow = (node, at, app, ordinal, words, keyAt) => {
+  const sum = h("p", { class: "by" });
+  const toggle = h("button", { class: "btn quiet", type: "button", on: { click: () => app.toggle(at.instance) } });
+  const el = h("li", { class: "item fold", tabindex: "-1", id: `f-${at.instance}` }, h("span", { class: "n sml", text: ordinal }), h("div", {}, h("h3", { text: `${t(`one_${node.repeat}`)} ${ordinal}` }), sum), h("div", { class: "ctl row" }, quick(node, at, app, keyAt), toggle));
+  const paint = (open, slots) => {
+    const said = slots.filter((s) => app.run.answered(s.key));
+    fill(sum, [open, said.map((s) => app.run.answer(s.key).value)], () =>
+      h("span", { text: said.slice(0, 9).map((s) => words(s.node.raw, app.run.answer(s.key).value)).join(" · ") || t("no_answer") }),
+    );
+    toggle.textContent = t(open ? "fold" : "unfold");
+    toggle.setAttribute("aria-expanded", open);
+  };
+  return { el, paint, node, at };
 };

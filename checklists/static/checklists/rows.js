@@ -139,22 +139,6 @@ const seriesRow = (node, app, number) => {
   return { el, paint, node, at: {} };
 };
 
-/** One repetition: folded to a line when a later one is open. */
-const foldRow = (node, at, app, ordinal) => {
-  const sum = h("p", { class: "by" });
-  const toggle = h("button", { class: "btn quiet", type: "button", on: { click: () => app.toggle(at.instance) } });
-  const el = h("li", { class: "item fold", tabindex: "-1", id: `f-${at.instance}` }, h("span", { class: "n sml", text: ordinal }), h("div", {}, h("h3", { text: `${t(`one_${node.repeat}`)} ${ordinal}` }), sum), h("div", { class: "ctl row" }, late.quick?.(node, at, app, keyAt), toggle));
-  const paint = (open, slots) => {
-    const said = slots.filter((s) => app.run.answered(s.key));
-    fill(sum, [open, said.map((s) => app.run.answer(s.key).value)], () =>
-      h("span", { text: said.slice(0, 9).map((s) => words(s.node.raw, app.run.answer(s.key).value)).join(" · ") || t("no_answer") }),
-    );
-    toggle.textContent = t(open ? "fold" : "unfold");
-    toggle.setAttribute("aria-expanded", open);
-  };
-  return { el, paint, node, at };
-};
-
 /** Keeps a list of rows in step with what the run asks. */
 export class Rows {
   constructor(app, list) {
@@ -186,8 +170,8 @@ export class Rows {
           const inside = { ...at, instance };
           const slots = app.run.asked.filter((s) => s.at.instance === instance && s.node.id.startsWith(`${node.id}.`));
           const open = app.unfolded(instance, n === all.length - 1);
-          const fold = this.get(`f-${node.id}-${instance}`, () => foldRow(node, inside, app, n + 1));
-          wanted.push([fold, () => fold.paint(open, slots)]);
+          const fold = late.foldRow && this.get(`f-${node.id}-${instance}`, () => late.foldRow(node, inside, app, n + 1, words, keyAt));
+          if (fold) wanted.push([fold, () => fold.paint(open, slots)]);
           if (open) for (const child of node.children) visit(child, inside);
         });
       } else if (node.raw.repeats) {

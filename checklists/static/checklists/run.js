@@ -239,7 +239,9 @@ const readRail = async () => {
   if (!app.run.state || Date.now() - (app.railAt ?? 0) < 10000) return;
   app.railAt = Date.now();
   const { status, body } = await call("GET", `procedures/${app.run.state.procedure.id}/runs/?gate=0`);
-  if (status === 200) app.run.state.runs = body.results;
+  if (status !== 200) return;
+  app.run.state.runs = body.results;
+  app.paintSoon();
 };
 /** The cold start's copy. */
 const keep = () => cache.put(`run:${app.run.id}`, { ...app.run.state, at: Date.now() });
