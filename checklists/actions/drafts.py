@@ -48,7 +48,7 @@ def open_draft(
 ) -> Draft:
     """Begin a draft of a list with its first version. Raise Refused `draft_in_work` where one is being worked on."""
     if not NAME.match(name):
-        raise Invalid.field("name", "unknown_list", "The id of a list is up to 40 small letters, digits or _.")
+        raise Invalid.field("list", "unknown_list", "The id of a list is up to 40 small letters, digits or _.")
     with recording(by=by, now=now) as trail:
         try:
             with transaction.atomic():

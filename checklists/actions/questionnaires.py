@@ -39,7 +39,7 @@ def import_questionnaire(*, resource: Any, name: str, by: Actor, now: datetime) 
     name = name or own_name(resource)
     base = in_force(name)
     if base is None:
-        raise Invalid.field("name", "unknown_list", "Choose for which of the published lists this is a draft.")
+        raise Invalid.field("list", "unknown_list", "Choose for which of the published lists this is a draft.")
     try:
         found = from_questionnaire(resource, base=base.content, version=next_version(name), taken=types_published())
     except NotImportable as refusal:

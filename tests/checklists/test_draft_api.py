@@ -118,7 +118,7 @@ def test_a_questionnaire_goes_out_and_comes_in_as_a_draft_with_a_report(office: 
         ],
     }
     refused = client.send("POST", "/questionnaires/", {"questionnaire": foreign})
-    assert body(refused)["errors"][0]["field"] == "name"
+    assert body(refused)["errors"][0]["field"] == "list"
     made = body(client.send("POST", "/questionnaires/", {"questionnaire": foreign, "list": "fu_6w"}))
     assert {"item": "2", "field": "type", "how": "left_out"}.items() <= made["draft"]["report"][0].items()
 

@@ -11,7 +11,7 @@ from checklists.rules.derived import settled
 from checklists.rules.questionnaire import native, words
 from checklists.rules.questionnaire.check import Fault
 from checklists.rules.questionnaire.export import Note
-from checklists.rules.review import Content, items_of
+from checklists.rules.review import READ_BY_THE_SERVICE, Content, items_of, walk
 from checklists.rules.shape import shape_faults
 
 #: Fields of an item that are read; the rest is named in the report.
@@ -109,7 +109,7 @@ def from_questionnaire(
     items = [made for item in resource["item"] if (made := _item(item, work)) is not None]
     if not items:
         raise NotImportable([Fault("Questionnaire.item", "empty", "None of its items can be asked here.")])
-    content: dict[str, Any] = {**head, "items": items}
+    content: dict[str, Any] = {**head, "items": items if rest else [*_kept(base, items, work), *items]}
     if work.english_only:
         work.notes.append(
             Note(
@@ -191,6 +191,19 @@ def _foreign_head(
     code = {"code": base["code"]} if "code" in base else {}
     notice = head["notice"] or base["notice"], head["notice_tr"] or base["notice_tr"]
     return {**own, **head, **code, "version": version, "notice": notice[0], "notice_tr": notice[1]}
+
+
+def _kept(base: Content, items: list[dict[str, Any]], work: _Work) -> list[dict[str, Any]]:
+    """Return the items of the list in force that the service itself reads, the red flags among them: no form goes without."""
+    here = {str(item["id"]) for item in walk(items)}
+    found = []
+    for item in base["items"]:
+        read = [one for one in walk([item]) if one["id"] in READ_BY_THE_SERVICE or one.get("feeds")]
+        if read and item["id"] not in here:
+            found.append(dict(item))
+            why = "Kept from the list in force: the service itself reads it."
+            work.notes.append(Note(str(item["id"]), "", "changed", why))
+    return found
 
 
 def _name(items: Any, above: str, work: _Work, faults: list[Fault]) -> None:
