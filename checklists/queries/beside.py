@@ -72,3 +72,11 @@ def _people(run: Run, evaluation: Evaluation) -> list[Blocker]:
     for name, role, able in members.values_list("user__username", "role", "user__can_decompress"):
         staff[name] = staff.get(name, False) or (role == Role.SURGEON and able)
     return strangers(names, staff)
+
+
+def withdrawn_because(run: Run, others: Iterable[Blocker]) -> str | None:
+    """Return why a run's version was withdrawn, None where it was not; `others` are its blockers of `beside`."""
+    if run.status == RunStatus.OPEN and not any(one.code == "withdrawn" for one in others):
+        return None
+    withdrawal = Withdrawal.objects.filter(definition=run.definition_id).first()
+    return withdrawal.reason if withdrawal else None

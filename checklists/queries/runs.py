@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from checklists.models import Amendment, Answer, Definition, Event, Override, Pause, Run, Signature, Withdrawal
-from checklists.queries.beside import beside
+from checklists.models import Amendment, Answer, Definition, Event, Override, Pause, Run, Signature
+from checklists.queries.beside import beside, withdrawn_because
 from checklists.queries.proposals import proposals_for
 from checklists.queries.state import definition_of, definitions_around, evaluate, index_of, load_state
 from checklists.rules.case import case_check
@@ -86,7 +86,6 @@ def run_body(
     A tablet leaves out the list, which it keeps, and the gate, which it works out itself.
     """
     run.definition = definition = definition_of(run.definition_id)
-    withdrawn = Withdrawal.objects.filter(definition=definition).values_list("reason", flat=True).first()
     evaluation = look_at(run, now)
     others = beside(run, evaluation)
     gate = gate_now(run, evaluation, others) if with_gate else None
@@ -100,7 +99,7 @@ def run_body(
             "version": definition.version,
             "sha256": definition.sha256,
             "content": definition.content if with_definition else None,
-            "withdrawn": withdrawn,
+            "withdrawn": withdrawn_because(run, others),
         },
         "procedure": procedure_head(run.procedure, evaluation),
         "language": language,
