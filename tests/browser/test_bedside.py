@@ -360,6 +360,7 @@ def test_no_barrier_on_the_form(
     page = phone.page
     page.goto(f"{phone.url}/escalations/{case.public_id}/bedside/")
     expect(page.locator("#who")).to_contain_text(case.case.patient.family_name.upper())
+    expect(page.locator(f"html[data-theme={theme}]")).to_have_count(1)
     grade(page, "ankle_dorsiflexion_l", "3")
     assert barriers(page) == []
     assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 0

@@ -59,6 +59,7 @@ const load = async () => {
     const other = state.known && state.known.you.user !== answer.body.you.user;
     state.fresh = true;
     state.who = answer.body.you;
+    document.documentElement.dataset.theme = state.who.theme;
     show({ ...answer.body, at: Date.now() }, other);
   } else {
     state.fresh = false;
