@@ -16,6 +16,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from clinic.access import Caller, authorize, session_caller
 from clinic.actions.access import record_denial
@@ -41,6 +42,20 @@ DOCS_POLICY = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+
+
+class StaticMiddleware(WhiteNoiseMiddleware):  # type: ignore[misc]
+    """Serve the static files, those whose name is their content without a date: nobody asks whether they have changed."""
+
+    def get_static_file(self, path: str, url: str, stat_cache: Any = None) -> Any:
+        """Return the file with the headers of each encoding."""
+        found = super().get_static_file(path, url, stat_cache)
+        if self.immutable_file_test(path, url):
+            found.alternatives = [
+                (encoding, name, [one for one in headers if one[0] != "Last-Modified"])
+                for encoding, name, headers in found.alternatives
+            ]
+        return found
 
 
 class SessionCookieMiddleware:

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.http import HttpResponse
 
 from clinic.lib.bundles import EAGER, BundleError, BundleFinder, Scripts, lean
 from clinic.lib.static import OURS
+from clinic.middleware import StaticMiddleware
 from tests.checklists.test_vectors import node_program
 
 MODULES = {
@@ -119,3 +121,19 @@ def test_every_joined_file_can_be_stored() -> None:
         assert lean(name, text)
     # A page that loads nothing later gets no second script.
     assert "complications/bedside-page.later.js" not in finder.names
+
+
+def test_a_file_whose_name_is_its_content_comes_without_a_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed, plain = tmp_path / "page.0123456789ab.js", tmp_path / "page.js"
+    for path in (hashed, plain):
+        path.write_text("1;\n")
+    static = StaticMiddleware(lambda _: HttpResponse())
+    monkeypatch.setattr(static, "immutable_file_test", lambda path, url: "0123456789ab" in url)
+    headers = {
+        path.name: dict(static.get_static_file(str(path), f"/static/{path.name}").alternatives[0][2])
+        for path in (hashed, plain)
+    }
+    assert "Last-Modified" not in headers[hashed.name]
+    assert "immutable" in headers[hashed.name]["Cache-Control"]
+    assert headers[hashed.name]["ETag"]
+    assert "Last-Modified" in headers[plain.name]

@@ -10,14 +10,15 @@ export const keyAt = (node, at) => keyText(node.key({ ...NOWHERE, ...at }));
 export const inPage = (id) => JSON.parse(document.getElementById(id)?.textContent ?? null);
 /** A published list by its hash. It never changes and names no patient: it comes once, and stays on the device for good. */
 export const definitionOf = async (sha256) => {
-  const name = `definition:${sha256}`;
+  const name = "definition:" + sha256;
   const here = inPage(sha256);
-  if (here) setTimeout(() => plain.put(name, here).catch(() => {}), 999); // not while the page is being drawn
+  if (here) setTimeout(() => plain.put(name, here).catch(() => {}), 100); // not while the page is being drawn
   const known = here ?? (await plain.get(name));
   if (known) return complete(known);
   const { status, body } = await call("GET", `definitions/${sha256}/`);
-  if (status === 200) plain.put(name, body).catch(() => {});
-  return status === 200 ? complete(body) : undefined;
+  if (status !== 200) return undefined;
+  plain.put(name, body).catch(() => {});
+  return complete(body);
 };
 /** Controls that the second script brings. */
 export const late = {};

@@ -1,6 +1,6 @@
 /** Who is at work: switching by PIN, signing by several people on one tablet, overrides. */
 import { button, h, initials, say, sheet, t } from "./dom.js";
-import { call, net, uuid7 } from "../clinic/js/queue.js";
+import { call, net, queue, uuid7 } from "../clinic/js/queue.js";
 import { keepPin, openOffline } from "./vault.js";
 
 const failed = (answer) => (answer.status === 0 ? t("needs_network") : answer.body?.detail || t("not_taken"));
@@ -59,7 +59,7 @@ export const switchTo = async (app) => {
   if (who === "enrol") await enrol(app);
   if (!who?.user) return undefined;
   if (who.user === app.session?.user) return app.session;
-  await app.flush();
+  await queue.flush();
   return credential(t("pin_of"), who, (given) => proven(app, who, given));
 };
 /** The server decides; without it, what it left here when it took this PIN for the last time. */

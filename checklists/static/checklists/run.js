@@ -21,7 +21,6 @@ const app = {
   // Whose tick it is travels with the tick, also after a cold start offline: user name → the last ticket the server gave.
   tickets: {},
   etag: undefined,
-  heard: 0,
   view: "list",
   notes: [],
   proposals: {},
@@ -41,7 +40,6 @@ const app = {
     app.notes.push({ text, kind });
     app.paint();
   },
-  flush: () => queue.flush(),
   showWaiting: async () => (await import("./waiting.js")).showWaiting(app),
   save: async () => (await import("./waiting.js")).save(),
   // What is not needed to draw the first page comes right after it, before anybody could want it without a network.

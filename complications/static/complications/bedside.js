@@ -5,7 +5,7 @@
  */
 import { tick } from "../clinic/js/clocks.js";
 import { call, net, queue, uuid7 } from "../clinic/js/queue.js";
-import { cache, plain } from "../clinic/js/store.js";
+import { cache, outbox, plain } from "../clinic/js/store.js";
 import { ask, faults, fill, form, fromSent, isEmpty, isWorse, read, serverFaults, showFaults, times, values } from "./bedside_form.js";
 import { cards, el, hm, icon, phoneLinks } from "./bedside_cards.js";
 import { fetchCase, keepPage, keptCase, keptCases, person } from "./kept.js";
@@ -184,8 +184,12 @@ const acts = {
     keep();
     showFaults(serverFaults(errors, detail));
   },
+  /** What was refused may be taken now: a right was given, a case opened again. */
   again: async (entry) => {
-    await queue.retry(entry);
+    Object.assign(entry, { refused: undefined, reason: undefined, errors: undefined });
+    if (entry.n) await outbox.put(entry);
+    queue.tell("change");
+    queue.flush();
   },
   drop: (entry) => queue.seen(entry),
   /** Somebody decided meanwhile: with that in sight, this one is to stand. */

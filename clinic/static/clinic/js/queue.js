@@ -7,8 +7,6 @@ import { outbox } from "./store.js";
 const BATCH = 100;
 const PAUSES = [1, 2, 4, 8, 15].map((s) => s * 1000);
 const PATIENCE = 20000;
-// Answers that will be the same tomorrow, for what only its maker may send.
-const FINAL = new Set([403, 404]);
 
 /** A UUID whose first 48 bits are the time, so that ids sort as they were made. */
 export const uuid7 = (ms = Date.now()) => {
@@ -138,15 +136,11 @@ export const queue = Object.assign(new EventTarget(), {
     if (navigator.locks) await navigator.locks.request("outbox", { ifAvailable: true }, (lock) => lock && this.drain());
     else if (!this.draining) await (this.draining = this.drain().finally(() => (this.draining = undefined)));
   },
-  /** Who is logged in here at this moment, as the server says it; undefined when it does not answer. */
-  async person() {
-    const { status, body } = await call("GET", "session/");
-    return status === 200 ? body?.user : undefined;
-  },
   async drain() {
     const stuck = new Set(); // runs that the server does not take just now: the others go on
     const single = new Set(); // runs whose batch was refused as a whole: one by one, to find the one that is
-    const here = this.unsent().some((e) => e.maker) ? await this.person() : undefined;
+    // Who is logged in here at this moment, as the server says it; nobody when it does not answer.
+    const here = this.unsent().some((e) => e.maker) && (await call("GET", "session/")).body?.user;
     for (;;) {
       const runs = new Map();
       for (const e of this.unsent().filter((x) => (x.n || x.unkept) && (!x.maker || x.maker === here))) {
@@ -178,19 +172,21 @@ export const queue = Object.assign(new EventTarget(), {
    * on) | "unreadable". Only the service's own word refuses: a proxy's page, which has no code, judges nothing.
    */
   async send(batch) {
-    const report = batch[0].kind !== "event";
+    const [{ kind, path, run, maker, body: own }] = batch;
+    const report = kind !== "event";
     const answer = report
-      ? await call("POST", batch[0].path ?? "complications/", batch[0].maker ? { ...batch[0].body, sent_at: new Date().toISOString() } : batch[0].body)
-      : await call("POST", `runs/${batch[0].run}/events/`, { events: batch.map((e) => e.body) });
+      ? await call("POST", path ?? "complications/", maker ? { ...own, sent_at: new Date().toISOString() } : own)
+      : await call("POST", `runs/${run}/events/`, { events: batch.map((e) => e.body) });
     const { status, body } = answer;
     const said = typeof body?.code === "string";
     if (status === 500) return "fault";
     if (status === 0 || status === 401 || status > 500 || status === 429) return "down";
     if (report && (status === 200 || status === 201)) {
-      await this.receipt([[batch[0], { id: batch[0].body.id, outcome: "applied" }]], body);
+      await this.receipt([[batch[0], { id: own.id, outcome: "applied" }]], body);
       return "sent";
     }
-    if (report && said && (status === 400 || status === 409 || status === 422 || (batch[0].maker && FINAL.has(status) && body.code !== "other_person"))) {
+    // What its maker may not send today they may not send tomorrow.
+    if (report && said && [400, 409, 422, ...(maker && body.code !== "other_person" ? [403, 404] : [])].includes(status)) {
       await this.refuse(batch[0], body.code, body.detail, body.errors);
       return "sent";
     }
@@ -201,8 +197,7 @@ export const queue = Object.assign(new EventTarget(), {
       await this.receipt(named, body);
       return "sent";
     }
-    const judged = status === 400 || status === 413 || status === 422;
-    return judged && (said || batch.length > 1) ? "unreadable" : "later";
+    return [400, 413, 422].includes(status) && (said || batch.length > 1) ? "unreadable" : "later";
   },
   /** Only here does anything leave the outbox. A refused entry stays, with the server's sentence. */
   async receipt(named, answer) {
@@ -218,13 +213,6 @@ export const queue = Object.assign(new EventTarget(), {
     Object.assign(entry, { refused: code, reason, errors });
     if (entry.n) await outbox.put(entry);
     this.tell("change");
-  },
-  /** What was refused may be taken now: a right was given, a case opened again. */
-  async retry(entry) {
-    Object.assign(entry, { refused: undefined, reason: undefined, errors: undefined });
-    if (entry.n) await outbox.put(entry);
-    this.tell("change");
-    this.flush();
   },
   /** A person has read why it was refused: it is shown no more, and still kept. */
   async seen(entry) {
