@@ -205,7 +205,7 @@ def test_from_the_theatre_list_to_an_exported_record(tablet: Tablet, phone: Tabl
     phone.page.locator("textarea[name=reason]").fill(
         "New weakness of the foot after cement: the canal is opened tonight."
     )
-    phone.press("Record the decision")
+    phone.press("Record")
     eventually(
         lambda: case.api("GET", detail, account="surgeon")["decision"] is not None, what="the decision is recorded"
     )
